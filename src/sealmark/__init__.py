@@ -1,0 +1,1 @@
+"""Sealmark secures containers from the commit to the running process."""

@@ -1,0 +1,1 @@
+"""One file per foreign system; sockets, subprocesses and clocks live here."""

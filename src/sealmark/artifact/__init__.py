@@ -1,0 +1,1 @@
+"""What is judged: digests, references, manifests, layers, root file systems."""

@@ -1,0 +1,75 @@
+"""`sealmark`: finds the sub-command, loads only its module, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+from sealmark.errors import SealmarkError, UsageError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "check": ("check", "Scan, judge, record; print the verdict with its reasons and fixes."),
+    "scan": ("scan", "Look inside an image or SBOM and print the evidence."),
+    "sbom": ("sbom", "Print the bill of materials of an image."),
+    "diff": ("diff", "Show what changed between two images."),
+    "advisories": ("advisories", "Update, build and look into the advisory database."),
+    "ledger": ("ledger", "Verify, prove and show the append-only log."),
+    "explain": ("explain", "What a finding, a control or a decision means, and what to do."),
+    "demo": ("demo", "Build a real image, check it, fix it, check it, prove it."),
+}
+
+
+class LazyCommands(click.Group):
+    """A group that knows its sub-commands by name and imports one only when it runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names in the order they are documented."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the module of one command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"sealmark.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command list from the table alone, so that help imports nothing."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+@click.command(
+    cls=LazyCommands,
+    context_settings={"auto_envvar_prefix": "SEALMARK", "help_option_names": ["-h", "--help"]},
+)
+@click.version_option(package_name="sealmark", prog_name="sealmark")
+def sealmark() -> None:
+    """Nothing runs unproven, and every "no" carries its proof and its fix."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with the design's exit codes."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: list[str] | None = None, **extra: Any) -> int:
+    """Run the command line; return the exit code instead of leaving the process."""
+    try:
+        result = sealmark.main(arguments, standalone_mode=False, **extra)
+    except click.exceptions.Exit as leave:
+        return leave.exit_code
+    except click.ClickException as wrong:
+        wrong.show()
+        return UsageError.exit_code
+    except click.Abort:
+        click.echo("sealmark: interrupted", err=True)
+        return 130
+    except SealmarkError as error:
+        click.echo(f"sealmark: {error}", err=True)
+        return error.exit_code
+    return result if isinstance(result, int) else 0

@@ -1,0 +1,1 @@
+"""Turns evidence into a verdict; the only place where facts are judged."""

@@ -1,0 +1,1 @@
+"""The built-in controls: one file each."""

@@ -1,0 +1,1 @@
+"""Bytes to evidence: inventories, vulnerabilities, secrets, settings."""

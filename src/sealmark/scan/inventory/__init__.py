@@ -1,0 +1,1 @@
+"""What software is inside: one file per ecosystem."""

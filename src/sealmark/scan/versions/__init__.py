@@ -1,0 +1,1 @@
+"""How each ecosystem orders versions: one file per ecosystem."""

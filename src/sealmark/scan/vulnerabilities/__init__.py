@@ -1,0 +1,1 @@
+"""Matching components against advisories."""
