@@ -1,0 +1,105 @@
+"""Options that several commands share, and the types of their values."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_DURATION = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+class Duration(click.ParamType):
+    """A length of time: a number and one of s, m, h, d, w."""
+
+    name = "duration"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Read `7d`, `36h` …; fail with a usage error."""
+        if isinstance(value, timedelta):
+            return value
+        match = _DURATION.fullmatch(str(value))
+        if match is None:
+            self.fail(f"{value!r} is no duration such as 7d, 36h or 90m", param, ctx)
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+class Moment(click.ParamType):
+    """A point in time by RFC 3339; without a zone it is UTC."""
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """Read `2026-11-24T09:00:00Z` or `2026-11-24`; fail with a usage error."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            read = datetime.fromisoformat(str(value))
+            return read.astimezone(UTC) if read.tzinfo else read.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no time such as 2026-11-24T09:00:00Z", param, ctx)
+
+
+def source_options(command: F) -> F:
+    """Give a command the options that say how an image is reached."""
+    for option in reversed(
+        (
+            click.option(
+                "--platform", metavar="OS/ARCH", help="Which image of an index. Default: this one."
+            ),
+            click.option("--plain-http", is_flag=True, help="Speak HTTP to the registry."),
+            click.option("--ca-file", type=FILE, help="Trust these certificates (PEM)."),
+            click.option("--auth-file", type=FILE, help="Credentials, as Docker or podman write."),
+            click.option("--username", help="User name for the registry."),
+            click.option("--password-stdin", is_flag=True, help="Read the password from stdin."),
+            click.option(
+                "--timeout",
+                type=Duration(),
+                default="10m",
+                show_default=True,
+                help="Give up on a registry after this time.",
+            ),
+            click.option("--no-cache", is_flag=True, help="Read every layer again."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def advisory_options(command: F) -> F:
+    """Give a command the option that names another advisory database."""
+    return click.option(
+        "--advisories",
+        "database",
+        type=FILE,
+        help="Use this advisory database instead of the one `advisories update` keeps.",
+    )(command)
+
+
+def output_option(command: F) -> F:
+    """Give a command `--output FILE`; `-` is standard output."""
+    return click.option(
+        "-o", "--output", type=FILE, default="-", help="Write to FILE; - is standard output."
+    )(command)
+
+
+def write_output(text: str, output: Path) -> None:
+    """Write `text` to `output`, in place of what was there, or to standard output."""
+    if str(output) == "-":
+        click.echo(text, nl=not text.endswith("\n"))
+        return
+    output.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
