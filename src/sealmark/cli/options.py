@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -54,30 +56,50 @@ class Moment(click.ParamType):
             self.fail(f"{value!r} is no time such as 2026-11-24T09:00:00Z", param, ctx)
 
 
-def source_options(command: F) -> F:
-    """Give a command the options that say how an image is reached."""
-    for option in reversed(
-        (
-            click.option(
-                "--platform", metavar="OS/ARCH", help="Which image of an index. Default: this one."
-            ),
-            click.option("--plain-http", is_flag=True, help="Speak HTTP to the registry."),
-            click.option("--ca-file", type=FILE, help="Trust these certificates (PEM)."),
-            click.option("--auth-file", type=FILE, help="Credentials, as Docker or podman write."),
-            click.option("--username", help="User name for the registry."),
-            click.option("--password-stdin", is_flag=True, help="Read the password from stdin."),
-            click.option(
-                "--timeout",
-                type=Duration(),
-                default="10m",
-                show_default=True,
-                help="Give up on a registry after this time.",
-            ),
-            click.option("--no-cache", is_flag=True, help="Read every layer again."),
-        )
-    ):
-        command = option(command)
-    return command
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """How an image is reached, as the user asked for it."""
+
+    platform: str | None
+    plain_http: bool
+    ca_file: Path | None
+    auth_file: Path | None
+    username: str | None
+    password_stdin: bool
+    timeout: timedelta
+    no_cache: bool
+
+
+_SOURCE_OPTIONS = (
+    click.option("--platform", metavar="OS/ARCH", help="Which image of an index; default: ours."),
+    click.option("--plain-http", is_flag=True, help="Speak HTTP to the registry."),
+    click.option("--ca-file", type=FILE, help="Trust these certificates (PEM)."),
+    click.option("--auth-file", type=FILE, help="Credentials, as Docker or podman keep them."),
+    click.option("--username", help="User name for the registry."),
+    click.option("--password-stdin", is_flag=True, help="Read the password from standard input."),
+    click.option(
+        "--timeout",
+        type=Duration(),
+        default="10m",
+        show_default=True,
+        help="Give up on a registry after this time.",
+    ),
+    click.option("--no-cache", is_flag=True, help="Read every layer again."),
+)
+
+
+def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say how an image is reached, as one value `source`."""
+
+    @functools.wraps(command)
+    def collected(**values: Any) -> Any:
+        names = [field.name for field in fields(SourceOptions)]
+        source = SourceOptions(**{name: values.pop(name) for name in names})
+        return command(source=source, **values)
+
+    for option in reversed(_SOURCE_OPTIONS):
+        collected = option(collected)
+    return collected
 
 
 def advisory_options(command: F) -> F:

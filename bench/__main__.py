@@ -1,0 +1,77 @@
+"""`make bench`: whole commands, each as a ratio against a peer or the feature off, in one run."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from bench.images import debian_image, many_files_image
+from bench.measure import HEADER, SEALMARK, repeat
+
+# What a Python program does without us: read every member of the same layer, hash nothing.
+_TARFILE = (
+    "import sys,tarfile\n"
+    "with tarfile.open(sys.argv[1],'r|gz') as t:\n"
+    "    print(sum(m.size for m in t))\n"
+)
+_HASH = "import sys,hashlib\nprint(hashlib.file_digest(open(sys.argv[1],'rb'),'sha256').hexdigest())"
+
+
+def layer_of(layout: Path) -> str:
+    return str(max((layout / "blobs" / "sha256").iterdir(), key=lambda blob: blob.stat().st_size))
+
+
+def check_debian(home: Path) -> None:
+    layout = debian_image()
+    blob = layer_of(layout)
+    check = [SEALMARK, "check", "--home", str(home), f"oci:{layout}:bench"]
+    peer = repeat("stdlib tarfile reads the layer", [sys.executable, "-c", _TARFILE, blob])
+    start = repeat("an interpreter that hashes the blob", [sys.executable, "-c", _HASH, blob])
+    cold = repeat(
+        "check, cold",
+        check,
+        before=lambda: shutil.rmtree(home / "cache", ignore_errors=True),
+        expect=(0, 1, 2),
+    )
+    cached = repeat("check, layers cached", check, times=9, expect=(0, 1, 2))
+    print(f"\nA minimal Debian, one gzip layer of {Path(blob).stat().st_size / 1e6:.0f} MB\n")
+    print(HEADER)
+    for figure in (peer, start, cold, cached):
+        print(figure.row(peer))
+
+
+def start_up() -> None:
+    nothing = repeat("python -c pass", [sys.executable, "-c", "pass"], times=9)
+    print("\nStart-up\n")
+    print(HEADER)
+    print(nothing.row(nothing))
+    print(repeat("sealmark --help", [SEALMARK, "--help"], times=9).row(nothing))
+
+
+def many_files(home: Path, count: int) -> None:
+    layout = many_files_image(count)
+    peer = repeat(
+        "stdlib tarfile reads the layer", [sys.executable, "-c", _TARFILE, layer_of(layout)], times=1
+    )
+    check = [SEALMARK, "check", "--home", str(home), f"oci:{layout}:bench"]
+    cold = repeat("check, cold", [*check, "--no-cache"], times=1, expect=(0, 1, 2))
+    repeat("fill the cache", check, times=1, expect=(0, 1, 2))
+    cached = repeat("check, layers cached", check, times=1, expect=(0, 1, 2))
+    print(f"\n{count:,} small files in one layer\n")
+    print(HEADER)
+    for figure in (peer, cold, cached):
+        print(figure.row(peer))
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        home = Path(temporary)
+        start_up()
+        check_debian(home)
+        many_files(home, 3_000_000)
+
+
+if __name__ == "__main__":
+    main()

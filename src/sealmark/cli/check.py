@@ -1,0 +1,122 @@
+"""`sealmark check IMAGE`: the main job. Scan, judge, record; verdict, reasons and fixes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sealmark.cli.options import (
+    Duration,
+    Moment,
+    SourceOptions,
+    advisory_options,
+    output_option,
+    source_options,
+    write_output,
+)
+from sealmark.cli.render import DECISION_FORMATS, render_decision
+from sealmark.cli.state import current_state, home_option
+from sealmark.cli.wiring import actor, clock, open_ledger, take_evidence
+from sealmark.decision import Question
+from sealmark.errors import UnreadableError
+from sealmark.gate.ask import ask, refuse
+from sealmark.policy.control import SEVERITIES, Parameters
+from sealmark.policy.packs import base_pack
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+    from pathlib import Path
+
+    from sealmark.decision import Verdict
+    from sealmark.gate.ask import Answer
+
+EXIT_CODES: dict[Verdict, int] = {"allow": 0, "deny": 1, "unknown": 2}
+
+
+@click.command(name="check")
+@click.argument("image")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(DECISION_FORMATS),
+    default="table",
+    show_default=True,
+    help="How the answer is written.",
+)
+@output_option
+@click.option(
+    "--severity",
+    type=click.Choice(SEVERITIES[1:]),
+    default="high",
+    show_default=True,
+    help="Deny fixable vulnerabilities at or above this.",
+)
+@click.option(
+    "--max-advisory-age",
+    type=Duration(),
+    default="7d",
+    show_default=True,
+    help="Older feeds are no knowledge.",
+)
+@click.option(
+    "--end-of-life",
+    type=click.Choice(["unknown", "deny"]),
+    default="unknown",
+    show_default=True,
+    help="What a distribution without security support leads to.",
+)
+@click.option("--owner", default="unassigned", show_default=True, help="Who owns the policy.")
+@click.option("--now", type=Moment(), help="Judge as of this time instead of the clock's.")
+@advisory_options
+@source_options
+@home_option
+def command(
+    image: str,
+    style: str,
+    output: Path,
+    severity: str,
+    max_advisory_age: timedelta,
+    end_of_life: str,
+    owner: str,
+    now: datetime | None,
+    database: Path | None,
+    source: SourceOptions,
+) -> int:
+    """Scan IMAGE, judge it, record the decision, and print it with reasons and fixes.
+
+    IMAGE is a reference such as registry.example/shop:1.0, oci:DIR:TAG, oci-archive:FILE,
+    docker-archive:FILE, containers-storage:NAME, dir:PATH or sbom:FILE.
+
+    Exit codes: 0 allowed, 1 denied, 2 unknown, 3 usage, 4 input unreadable, 5 a service failed.
+    """
+    parameters = _parameters(severity, max_advisory_age, end_of_life)
+    answer = _answer(image, source, database, parameters, owner, now or clock())
+    write_output(render_decision(style, answer, image), output)
+    return EXIT_CODES[answer.decision.judgement.verdict]
+
+
+def _parameters(severity: str, age: timedelta, end_of_life: str) -> Parameters:
+    threshold = next(known for known in SEVERITIES if known == severity)
+    return Parameters(threshold, age, "deny" if end_of_life == "deny" else "unknown")
+
+
+def _answer(
+    image: str,
+    source: SourceOptions,
+    database: Path | None,
+    parameters: Parameters,
+    owner: str,
+    now: datetime,
+) -> Answer:
+    """Gather and ask. Input that cannot be read is refused, and the refusal recorded."""
+    state = current_state()
+    at = now.isoformat(timespec="seconds").replace("+00:00", "Z")
+    question = Question(gate="cli", action="check", actor=actor(), at=at, reference=image)
+    with open_ledger(state) as log:
+        try:
+            evidence = take_evidence(image, source, state, database)
+        except UnreadableError as error:
+            refuse(question, str(error), log)
+            raise
+        return ask(question, evidence, [base_pack(parameters, owner)], now, log)
