@@ -103,8 +103,13 @@ class Directory:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Take the writers' lock and clear away what killed writers left half-written."""
+        """Take the writers' lock, and clear up after writers that were killed.
+
+        A head they named and did not sync could still vanish: it is synced before anybody builds
+        on it.
+        """
         with self._errors(), self._disk.lock(_LOCK, self._wait):
+            self._disk.sync_folder("")
             self._clear()
             yield
 

@@ -54,7 +54,7 @@ def open_ledger(
     storage = open_directory(directory, wait)
     file = key or key_path(directory)
     raw = storage.read()
-    if raw is None and create:
+    if create and (raw is None or not storage.has(CHECKPOINT)):
         _make_folder(directory)
         raw = found(storage, lambda: create_key(file), origin)
     if raw is None:
@@ -72,13 +72,13 @@ def open_for_reading(directory: Path, verifier_key: VerifierKey) -> Ledger:
     Raises MissingError, StorageError, and on use UnprovenError if another key signed it.
     """
     storage = open_directory(directory)
-    if storage.get(CHECKPOINT, 1 << 20) is None:
+    if not storage.has(CHECKPOINT):
         raise MissingError(f"no ledger in {directory}: there is no file {CHECKPOINT}")
     return Ledger(storage, storage, verifier_key)
 
 
 def found(storage: Storage, signer: Callable[[], SigningKey], origin: str | None = None) -> bytes:
-    """Found a log with no entries; return its head. One that is there already is left alone.
+    """Found a log with no entries; return its head. Finishes a founding that was interrupted.
 
     Raises MisuseError for a name no key may have, DamagedError if there are tiles but no head.
     """
@@ -87,14 +87,19 @@ def found(storage: Storage, signer: Callable[[], SigningKey], origin: str | None
         raise MisuseError(f"a log's name has no spaces and no plus, got {name[:80]!r}")
     with storage.hold():
         head = storage.read()
-        if head is not None:
-            return head
-        if any(True for _ in storage.names("tile")) or storage.get(CHECKPOINT, 1 << 20) is not None:
-            raise DamagedError("there are tiles or a checkpoint but no head: restore a whole copy")
-        head = signer().sign(Checkpoint(name, 0, EMPTY_ROOT).text(), name)
-        storage.swap(None, head)
-        storage.put({CHECKPOINT: head})
+        if head is None:
+            head = _first_head(storage, signer(), name)
+        if unsafe_read_checkpoint(head).size == 0:
+            storage.put({CHECKPOINT: head})
         return head
+
+
+def _first_head(storage: Storage, signer: SigningKey, name: str) -> bytes:
+    if any(True for _ in storage.names("tile")) or storage.has(CHECKPOINT):
+        raise DamagedError("there are tiles or a checkpoint but no head: restore a whole copy")
+    head = signer.sign(Checkpoint(name, 0, EMPTY_ROOT).text(), name)
+    storage.swap(None, head)
+    return head
 
 
 def _make_folder(directory: Path) -> None:
