@@ -173,5 +173,9 @@ class RenameBeforeWrite(SimulatedDisk):
 )
 def test_the_simulation_notices_a_writer_that_is_careless(disk: type[SimulatedDisk]) -> None:
     with pytest.raises((AssertionError, LedgerError, KeyError, ValueError)):
-        for seed in range(20):
-            kill_repeatedly(100, seed, disk)
+        kill_through(disk)
+
+
+def kill_through(disk: type[SimulatedDisk]) -> None:
+    for seed in range(20):
+        kill_repeatedly(100, seed, disk)

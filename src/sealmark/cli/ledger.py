@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealmark.cli.state import current_state, home_option
 from sealmark.ledger.errors import LedgerError, MissingError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from sealmark.ledger.note import VerifierKey
     from sealmark.ledger.verify import Verification
 
@@ -34,25 +33,9 @@ class LedgerGroup(click.Group):
 
 
 @click.group(cls=LedgerGroup)
-@click.option(
-    "--home",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="SEALMARK_HOME",
-    help="Where Sealmark keeps its state, the ledger among it.",
-)
-@click.pass_context
-def command(ctx: click.Context, home: Path | None) -> None:
+@home_option
+def command() -> None:
     """Verify, prove and show the append-only log of decisions."""
-    ctx.obj = ledger_directory(home)
-
-
-def ledger_directory(home: Path | None) -> Path:
-    """Return where the ledger lies: below `home`, or in the user's data directory (XDG)."""
-    if home is None:
-        from platformdirs import user_data_path
-
-        home = user_data_path("sealmark", appauthor=False)
-    return home / "ledger"
 
 
 _form = click.option(
@@ -73,19 +56,21 @@ _form = click.option(
 )
 @click.option("--key", "key_text", metavar="VKEY", help="The verifier key to trust, from `show`.")
 @_form
-@click.pass_obj
-def verify(directory: Path, against: Path | None, key_text: str | None, form: str) -> int:
+@home_option
+def verify(against: Path | None, key_text: str | None, form: str) -> int:
     """Recompute the whole log from its bytes.
 
     Keep a copy of the file `checkpoint` elsewhere: with --against it, even a rewrite by whoever
     holds the signing key is noticed.
     """
+    from sealmark.gate.entry import body_digests
     from sealmark.ledger.directory import open_directory
     from sealmark.ledger.verify import verify as recompute
 
+    directory = current_state().ledger
     kept = read_input(against) if against is not None else None
     key = trusted_key(directory, key_text)
-    result = recompute(open_directory(directory), key, against=kept, bodies_of=bodies_of_statement)
+    result = recompute(open_directory(directory), key, against=kept, bodies_of=body_digests)
     report = _report(result, directory, against)
     click.echo(_json(report) if form == "json" else _verdict(result, directory, against))
     return 0 if result.ok else DENIED
@@ -94,11 +79,12 @@ def verify(directory: Path, against: Path | None, key_text: str | None, form: st
 @command.command()
 @click.option("--last", type=click.IntRange(0, 1000), default=5, show_default=True, help="Entries.")
 @_form
-@click.pass_obj
-def show(directory: Path, last: int, form: str) -> None:
+@home_option
+def show(last: int, form: str) -> None:
     """Print where the log is, the key that verifies it, its size and its last entries."""
     from sealmark.ledger.log import Ledger
 
+    directory = current_state().ledger
     ledger = Ledger.open(directory)
     checkpoint = ledger.checkpoint()
     first = max(0, checkpoint.size - last)
@@ -127,12 +113,12 @@ def show(directory: Path, last: int, form: str) -> None:
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="Where to write; - is standard output.  [default: entry-INDEX.tlog-proof]",
 )
-@click.pass_obj
-def prove(directory: Path, index: int, output: Path | None) -> None:
+@home_option
+def prove(index: int, output: Path | None) -> None:
     """Write one self-contained file that proves entry INDEX to whoever has the verifier key."""
     from sealmark.ledger.log import Ledger
 
-    ledger = Ledger.open(directory)
+    ledger = Ledger.open(current_state().ledger)
     proof = ledger.prove(index)
     if output == Path("-"):
         click.echo(proof, nl=False)
@@ -177,13 +163,13 @@ def trusted_key(directory: Path, text: str | None) -> VerifierKey:
 
     Raises MalformedError, or MissingError where there is neither.
     """
-    from sealmark.ledger.log import Ledger
     from sealmark.ledger.note import VerifierKey
+    from sealmark.ledger.opening import own_verifier_key
 
     if text is not None:
         return VerifierKey.parse(text)
     try:
-        return Ledger.open(directory).verifier_key
+        return own_verifier_key(directory)
     except MissingError as error:
         raise MissingError(f"{error}; or name the key to trust with --key") from None
 
@@ -207,19 +193,6 @@ def summary(entry: bytes) -> str:
     text = entry[: 4 * SUMMARY_LETTERS].decode("utf-8", "backslashreplace")
     line = "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
     return line if len(line) <= SUMMARY_LETTERS else line[: SUMMARY_LETTERS - 1] + "…"
-
-
-def bodies_of_statement(entry: bytes) -> Iterable[str]:
-    """Return the digests under `bodies` of a statement (docs/adr/0002); none of other bytes."""
-    import msgspec
-
-    try:
-        statement = msgspec.json.decode(entry)
-    except (msgspec.MsgspecError, RecursionError):
-        return ()
-    bodies = statement.get("bodies") if isinstance(statement, dict) else None
-    digests = [item.get("digest") for item in bodies or () if isinstance(item, dict)]
-    return [digest for digest in digests if isinstance(digest, str)]
 
 
 def _report(result: Verification, directory: Path, against: Path | None) -> dict[str, Any]:

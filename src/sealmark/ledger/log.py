@@ -118,10 +118,10 @@ class Ledger:
             raise DamagedError(f"{name}: expected {digest}, got {body_digest(body)}")
         return body
 
-    def put_body(self, body: bytes) -> str:
+    def put_body(self, content: bytes) -> str:
         """Keep a body and return its digest once it is durable."""
-        self.append((), (body,))
-        return body_digest(body)
+        self.append((), (content,))
+        return body_digest(content)
 
     def append(self, entries: Sequence[bytes], bodies: Iterable[bytes] = ()) -> tuple[int, ...]:
         """Add entries, and the bodies they refer to; return their indices once they are durable.
@@ -148,18 +148,25 @@ class Ledger:
                 self._objects.delete([staged_name(after)])
 
     def prove_inclusion(self, index: int, size: int | None = None) -> tuple[bytes, ...]:
-        """Return the RFC 6962 audit path of entry `index` in the tree of `size` entries."""
-        tree = self._tree(size)
-        if not 0 <= index < tree.size:
-            raise MisuseError(f"entry {index} is not there: the tree has {tree.size}")
-        return inclusion_proof(tree.read_hash, index, tree.size)
+        """Return the RFC 6962 audit path of entry `index` in the tree of the first `size` entries.
+
+        Any size the log ever had will do; by default the present one.
+        """
+        tree = TileTree(self._objects.get, self.size)
+        size = tree.size if size is None else size
+        if not 0 <= index < size <= tree.size:
+            raise MisuseError(
+                f"entry {index} in a tree of {size} is not there: the log has {tree.size}"
+            )
+        return inclusion_proof(tree.read_hash, index, size)
 
     def prove_consistency(self, old: int, new: int | None = None) -> tuple[bytes, ...]:
-        """Return the RFC 6962 proof that the tree of `new` entries continues that of `old`."""
-        tree = self._tree(new)
-        if not 0 <= old <= tree.size:
-            raise MisuseError(f"a tree of {tree.size} does not continue one of {old}")
-        return consistency_proof(tree.read_hash, old, tree.size)
+        """Return the RFC 6962 proof that the first `new` entries continue the first `old`."""
+        tree = TileTree(self._objects.get, self.size)
+        new = tree.size if new is None else new
+        if not 0 <= old <= new <= tree.size:
+            raise MisuseError(f"no tree of {new} continues one of {old}: the log has {tree.size}")
+        return consistency_proof(tree.read_hash, old, new)
 
     def prove(self, index: int) -> bytes:
         """Return a proof file for one entry under the present checkpoint.
@@ -185,12 +192,6 @@ class Ledger:
             return False
         path = self.prove_consistency(kept.size, now.size)
         return verify_consistency(kept.size, kept.root, now.size, now.root, path)
-
-    def _tree(self, size: int | None) -> TileTree:
-        now = self.size
-        if size is not None and not 0 <= size <= now:
-            raise MisuseError(f"a tree of {size} entries is not there: the log has {now}")
-        return TileTree(self._objects.get, now if size is None else size)
 
     def _encode(self, entries: Sequence[bytes]) -> bytes:
         if len(entries) > MAX_BATCH:

@@ -9,11 +9,17 @@ from typing import TYPE_CHECKING, Protocol
 
 from sealmark.ledger.checkpoint import Checkpoint, unsafe_read_checkpoint
 from sealmark.ledger.directory import WAIT_SECONDS, open_directory
-from sealmark.ledger.errors import DamagedError, MissingError, MisuseError, StorageError
+from sealmark.ledger.errors import (
+    DamagedError,
+    MalformedError,
+    MissingError,
+    MisuseError,
+    StorageError,
+)
 from sealmark.ledger.key import create_key, load_key, sync_folder
 from sealmark.ledger.log import Ledger
 from sealmark.ledger.merkle import EMPTY_ROOT
-from sealmark.ledger.note import VerifierKey, valid_name
+from sealmark.ledger.note import MAX_NOTE_BYTES, VerifierKey, valid_name
 from sealmark.ledger.storage import CHECKPOINT, Head, Objects, Shelf
 
 if TYPE_CHECKING:
@@ -75,6 +81,24 @@ def open_for_reading(directory: Path, verifier_key: VerifierKey) -> Ledger:
     if not storage.has(CHECKPOINT):
         raise MissingError(f"no ledger in {directory}: there is no file {CHECKPOINT}")
     return Ledger(storage, storage, verifier_key)
+
+
+def own_verifier_key(directory: Path, key: Path | None = None) -> VerifierKey:
+    """Return the public half of the key file beside the ledger, under the log's name.
+
+    Works on a damaged ledger as long as its head or its checkpoint can be read. Raises
+    MissingError, MalformedError or StorageError.
+    """
+    storage = open_directory(directory)
+    found_heads = (storage.read(), storage.get(CHECKPOINT, MAX_NOTE_BYTES))
+    heads = [raw for raw in found_heads if raw is not None]
+    if not heads:
+        raise MissingError(f"no ledger in {directory}: the first decision recorded there makes it")
+    signer = load_key(key or key_path(directory))
+    for raw in heads:
+        with suppress(MalformedError):
+            return signer.verifier(unsafe_read_checkpoint(raw).origin)
+    raise MalformedError(f"{directory}: neither head nor checkpoint is a signed checkpoint")
 
 
 def found(storage: Storage, signer: Callable[[], SigningKey], origin: str | None = None) -> bytes:
