@@ -52,10 +52,11 @@ class Disk:
             raise OSError(errno.EINVAL, "expected a regular file", str(self.root / name))
         if status.st_size > limit:
             raise MalformedError(f"{name}: expected at most {limit} bytes, got {status.st_size}")
-        chunks = []
-        while limit and (chunk := os.read(descriptor, limit)):
+        chunks: list[bytes] = []
+        rest = status.st_size
+        while rest and (chunk := os.read(descriptor, rest)):
             chunks.append(chunk)
-            limit -= len(chunk)
+            rest -= len(chunk)
         return b"".join(chunks)
 
     def has(self, name: str) -> bool:
