@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def bodies_of(entry: bytes) -> list[str]:
     """Entries of these tests name their bodies after a space."""
-    return entry.decode().split(" ")[1:]
+    return entry.decode("utf-8", "replace").split(" ")[1:]
 
 
 @pytest.fixture(scope="module")

@@ -90,8 +90,8 @@ def own_verifier_key(directory: Path, key: Path | None = None) -> VerifierKey:
     MissingError, MalformedError or StorageError.
     """
     storage = open_directory(directory)
-    found_heads = (storage.read(), storage.get(CHECKPOINT, MAX_NOTE_BYTES))
-    heads = [raw for raw in found_heads if raw is not None]
+    stored = (storage.get(CHECKPOINT, MAX_NOTE_BYTES), storage.read())
+    heads = [raw for raw in stored if raw is not None]
     if not heads:
         raise MissingError(f"no ledger in {directory}: the first decision recorded there makes it")
     signer = load_key(key or key_path(directory))
