@@ -85,9 +85,7 @@ class GoProgram:
                 timeout=timeout,
             )
         except subprocess.TimeoutExpired:
-            raise UnavailableError(
-                f"go {arguments[0]} took over {timeout / MINUTES:g} min"
-            ) from None
+            raise UnavailableError(f"go {arguments[0]} took over {timeout:g} s") from None
 
 
 PEERS: tuple[Peer, ...] = (GoProgram("go-tlog", ROOT / "tests/peers/go-tlog"),)
