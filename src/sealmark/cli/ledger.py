@@ -226,13 +226,15 @@ def _report(result: Verification, directory: Path, against: Path | None) -> dict
 def _verdict(result: Verification, directory: Path, against: Path | None) -> str:
     lines = _proven(result, against) if result.ok else _denied(result, directory)
     if result.pending:
-        lines.append(f"{result.pending} more entries are committed: the next append publishes them")
+        late = _count(result.pending, "entries")
+        lines.append(f"{late} more committed, not yet published: the next append does that")
     return "\n".join(lines)
 
 
 def _proven(result: Verification, against: Path | None) -> list[str]:
     assert result.checkpoint is not None
-    counted = f"{result.entries} entries, {result.tiles} tiles, {result.bodies} bodies"
+    checked = ((result.entries, "entries"), (result.tiles, "tiles"), (result.bodies, "bodies"))
+    counted = ", ".join(_count(number, things) for number, things in checked)
     lines = [
         f"verified: {result.checkpoint.origin}, {counted}, root {result.checkpoint.root.hex()}"
     ]
@@ -245,12 +247,17 @@ def _proven(result: Verification, against: Path | None) -> list[str]:
 
 def _denied(result: Verification, directory: Path) -> list[str]:
     count = len(result.problems) + result.unlisted
-    lines = [f"NOT verified: {count} problems in {directory}"]
+    lines = [f"NOT verified: {_count(count, 'problems')} in {directory}"]
     lines.append("next: keep these files as they are, and compare with a backup or another copy")
     lines += [f"  {item.kind:<10} {item}" for item in result.problems]
     if result.unlisted:
         lines.append(f"  and {result.unlisted} more")
     return lines
+
+
+def _count(number: int, things: str) -> str:
+    one = things[:-3] + "y" if things.endswith("ies") else things[:-1]
+    return f"{number} {one if number == 1 else things}"
 
 
 def _json(value: Any) -> str:
