@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+from contextlib import suppress
 from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.support.ledger_directory import fixed_key
 from tests.support.ledger_oracle import check_log
 from tests.support.simulated_disk import File, Killed, SimulatedDisk
 
 from sealmark.ledger.directory import Directory
-from sealmark.ledger.errors import LedgerError
-from sealmark.ledger.key import SigningKey
+from sealmark.ledger.errors import LedgerError, StorageError
 from sealmark.ledger.log import Ledger
 from sealmark.ledger.opening import found
 from sealmark.ledger.verify import verify
@@ -20,7 +22,7 @@ from sealmark.ledger.verify import verify
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-KEY = SigningKey.generate()
+KEY = fixed_key(3)
 VERIFIER = KEY.verifier("crash.test/log")
 
 
@@ -42,6 +44,8 @@ class Life:
             self.disk.fuse = self.random.randint(0, 12)
             try:
                 found(self.storage, lambda: KEY, VERIFIER.name)
+            except StorageError:
+                continue
             except Killed:
                 self.stop()
             else:
@@ -57,8 +61,8 @@ class Life:
             while True:
                 batch, bodies = self.batch()
                 self.attempts.append(batch)
-                indices = ledger.append(batch, bodies)
-                self.acknowledge(batch, indices)
+                with suppress(StorageError):
+                    self.acknowledge(batch, ledger.append(batch, bodies))
         except Killed:
             self.stop()
         self.look()
@@ -141,6 +145,19 @@ def test_what_was_acknowledged_survives_a_kill_at_any_instruction(seed: int) -> 
 @pytest.mark.parametrize("seed", range(10, 20))
 def test_what_was_acknowledged_survives_ten_thousand_kills(seed: int) -> None:
     kill_repeatedly(1000, seed, verify_every=10)
+
+
+class FailingDisk(SimulatedDisk):
+    """Full, or broken, now and then: an operation in thirty ends in an error."""
+
+    def burn(self) -> None:
+        if self.fuse is not None and self.random.random() < 0.03:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().burn()
+
+
+def test_a_write_that_fails_leaves_a_whole_log_and_the_next_one_goes_on() -> None:
+    kill_repeatedly(150, 3, FailingDisk)
 
 
 class NoFileSync(SimulatedDisk):

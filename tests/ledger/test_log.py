@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -356,6 +357,18 @@ def test_without_any_lock_the_loser_of_a_race_appends_after_the_winner(tmp_path:
     assert slow.append([b"slower"]) == (4,)
     assert list(ledger.entries(3, 5)) == [b"quicker", b"slower"]
     assert check(root, ledger.verifier_key).ok
+
+
+def test_threads_that_share_a_ledger_lose_nothing(tmp_path: Path) -> None:
+    ledger = new_ledger(tmp_path / "log")
+
+    def append(name: int) -> list[int]:
+        return [ledger.append([b"%d %d" % (name, n)], [b"%d" % n])[0] for n in range(25)]
+
+    with ThreadPoolExecutor(4) as pool:
+        indices = [index for found in pool.map(append, range(4)) for index in found]
+    assert sorted(indices) == list(range(100))
+    assert check(tmp_path / "log", ledger.verifier_key).ok
 
 
 def test_litter_of_killed_writers_is_cleared_away(tmp_path: Path) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tracemalloc
+from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING
 
 import pytest
 from tests.support.ledger_directory import check, files_under, new_ledger
@@ -17,9 +17,6 @@ from sealmark.ledger.log import Ledger
 from sealmark.ledger.merkle import leaf_hash
 from sealmark.ledger.opening import key_path
 from sealmark.ledger.tiles import encode_entries
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def bodies_of(entry: bytes) -> list[str]:
@@ -129,6 +126,14 @@ def test_files_that_do_not_belong_to_the_log_are_noticed(root: Path) -> None:
     (root / "bodies/sha256/zz").mkdir()
     (root / "bodies/sha256/zz/zz").write_bytes(b"")
     assert kinds(root) == {"stray"}
+
+
+def test_a_stray_file_may_have_any_name_and_is_reported_printably(root: Path) -> None:
+    Path(os.fsdecode(os.fsencode(root) + b"/tile/\xff\x1b[31m")).write_bytes(b"")
+    key = load_key(key_path(root)).verifier("test.example/log")
+    (problem,) = check(root, key).problems
+    assert str(problem).isprintable()
+    assert problem.where == "tile/\\udcff\\x1b[31m"
 
 
 def test_a_body_an_entry_needs_must_be_there(root: Path) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from sealmark.ledger.directory import Directory, open_directory
+from sealmark.ledger.key import SigningKey
 from sealmark.ledger.log import Ledger
 from sealmark.ledger.verify import BodiesOf, Verification, verify
 
@@ -12,6 +15,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sealmark.ledger.note import VerifierKey
+
+
+def fixed_key(number: int) -> SigningKey:
+    """The same key every time, so that what fails once fails again."""
+    return SigningKey(Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32))
 
 
 def files_under(root: Path) -> dict[str, bytes]:

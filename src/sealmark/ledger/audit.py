@@ -70,7 +70,7 @@ class Audit:
     def report(self, kind: str, where: str, expected: object, got: object) -> None:
         """Note a problem; beyond MAX_PROBLEMS they are only counted."""
         if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(Problem(kind, where, str(expected), str(got)))
+            self.problems.append(Problem(kind, _printable(where), str(expected), str(got)))
         else:
             self.unlisted += 1
 
@@ -201,7 +201,7 @@ class Audit:
             try:
                 tile = Tile.parse(name)
             except MalformedError as error:
-                self.report("stray", name[:200], "the name of a tile", error)
+                self.report("stray", name, "the name of a tile", error)
                 continue
             if tile.width > width_at(tile.level, tile.index, horizon):
                 self.report("stray", name, f"no such tile in a log of {horizon}", "a file")
@@ -233,11 +233,16 @@ class Audit:
                 digest = digest_of_name(name)
                 body = self._shelf.get(name, MAX_BODY_BYTES)
             except MalformedError as error:
-                self.report("stray", name[:200], "a body named by its digest", error)
+                self.report("stray", name, "a body named by its digest", error)
                 continue
             self.bodies += 1
             if body is not None and body_digest(body) != digest:
                 self.report("body", name, digest, body_digest(body))
+
+
+def _printable(name: str) -> str:
+    """File names are anybody's bytes: escape what a terminal or UTF-8 would not take."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in name[:300])
 
 
 def _hash(data: bytes, offset: int) -> bytes:

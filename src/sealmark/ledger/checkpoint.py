@@ -51,7 +51,7 @@ def open_checkpoint(data: bytes, key: VerifierKey) -> Checkpoint:
     checkpoint = Checkpoint.parse_text(note.text)
     if checkpoint.origin != key.name:
         raise UnprovenError(
-            f"the checkpoint is of log {checkpoint.origin[:120]}, expected {key.name}"
+            f"the checkpoint is of log {checkpoint.origin[:120]!r}, expected {key.name!r}"
         )
     key.verify(note)
     return checkpoint
