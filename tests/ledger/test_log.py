@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,6 +14,9 @@ from hypothesis import strategies as st
 from tests.support import ledger_oracle as oracle
 from tests.support.ledger_directory import check, files_under, new_ledger, storage
 
+from sealmark.ledger.bodies import MAX_BODY_BYTES
+from sealmark.ledger.directory import Directory
+from sealmark.ledger.disk import Disk
 from sealmark.ledger.errors import (
     BusyError,
     DamagedError,
@@ -29,6 +34,7 @@ from sealmark.ledger.opening import key_path, open_for_reading
 from sealmark.ledger.proof import Proof, verify_proof
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -160,6 +166,25 @@ def test_bodies_are_kept_once_under_their_digest(tmp_path: Path) -> None:
     assert len([name for name in files_under(root) if name.startswith("bodies/")]) == 2
     with pytest.raises(MalformedError):
         ledger.body("sha256:../../../etc/passwd")
+
+
+def test_a_body_that_could_not_be_read_back_is_refused(tmp_path: Path) -> None:
+    ledger = new_ledger(tmp_path / "log")
+    with pytest.raises(MisuseError, match="at most 268435456 bytes"):
+        ledger.put_body(bytes(MAX_BODY_BYTES + 1))
+
+
+def test_failing_to_tidy_up_is_not_failing_to_append(tmp_path: Path) -> None:
+    class Untidy(Disk):
+        def remove(self, name: str) -> None:
+            if name.startswith("staging/"):
+                raise OSError(errno.EIO, "Input/output error")
+
+    root = tmp_path / "log"
+    key = new_ledger(root).verifier_key
+    untidy = Directory(Untidy(root))
+    assert Ledger(untidy, untidy, key, load_key(key_path(root))).append([b"x"]) == (0,)
+    assert check(root, key).ok
 
 
 def test_a_spoilt_body_is_refused_and_mended_by_whoever_brings_it_again(tmp_path: Path) -> None:
@@ -326,34 +351,28 @@ def test_a_writer_waits_for_another_and_then_says_so(tmp_path: Path) -> None:
     assert waiting.append([b"x"]) == (0,)
 
 
-class Rival:
+class Rival(Directory):
     """Storage that loses the first race: another writer is quicker, and nobody holds a lock."""
 
     def __init__(self, root: Path) -> None:
-        self._storage = storage(root)
-        self._quicker = Ledger.open(root)
-        self.races = 1
+        super().__init__(Disk(root))
+        self.quicker = [Ledger.open(root)]
 
     def swap(self, old: bytes | None, new: bytes) -> bool:
-        if self.races:
-            self.races -= 1
-            self._quicker.append([b"quicker"])
-        return self._storage.swap(old, new)
+        while self.quicker:
+            self.quicker.pop().append([b"quicker"])
+        return super().swap(old, new)
 
-    def hold(self) -> object:
-        from contextlib import nullcontext
-
-        return nullcontext()
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._storage, name)
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        yield
 
 
 def test_without_any_lock_the_loser_of_a_race_appends_after_the_winner(tmp_path: Path) -> None:
     root = tmp_path / "log"
     ledger = new_ledger(root, 3)
     rival = Rival(root)
-    slow = Ledger(rival, rival, ledger.verifier_key, load_key(key_path(root)))  # type: ignore[arg-type]
+    slow = Ledger(rival, rival, ledger.verifier_key, load_key(key_path(root)))
     assert slow.append([b"slower"]) == (4,)
     assert list(ledger.entries(3, 5)) == [b"quicker", b"slower"]
     assert check(root, ledger.verifier_key).ok

@@ -13,11 +13,12 @@ what a killed writer began, by the same code.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from sealmark.ledger.bodies import MAX_BODY_BYTES, body_digest, body_name
 from sealmark.ledger.checkpoint import Checkpoint, open_checkpoint
-from sealmark.ledger.errors import DamagedError, MissingError, MisuseError
+from sealmark.ledger.errors import DamagedError, MissingError, MisuseError, StorageError
 from sealmark.ledger.growth import MAX_BATCH, MAX_BATCH_BYTES, Growth, grow
 from sealmark.ledger.merkle import (
     MAX_SIZE,
@@ -103,7 +104,9 @@ class Ledger:
         size = self.size
         if not 0 <= start <= end <= size:
             raise MisuseError(f"entries {start} to {end} are not all there: the log has {size}")
-        tree = TileTree(self._objects.get, size)
+        return self._read_entries(TileTree(self._objects.get, size), start, end)
+
+    def _read_entries(self, tree: TileTree, start: int, end: int) -> Iterator[bytes]:
         while start < end:
             number, first = divmod(start, 256)
             last = min(256, end - number * 256)
@@ -119,7 +122,10 @@ class Ledger:
         return body
 
     def put_body(self, content: bytes) -> str:
-        """Keep a body and return its digest once it is durable."""
+        """Keep a body of at most 256 MiB and return its digest once it is durable.
+
+        Raises what `append` raises, which can take bodies too and then syncs once for all.
+        """
         self.append((), (content,))
         return body_digest(content)
 
@@ -132,7 +138,7 @@ class Ledger:
         is then appended.
         """
         staged = self._encode(entries)
-        kept = {body_name(body_digest(body)): body for body in bodies}
+        kept = {body_name(body_digest(body)): body for body in map(_bounded, bodies)}
         with self._head.hold():
             while True:
                 before, head = self._settle()
@@ -241,9 +247,17 @@ class Ledger:
     def _publish(self, head: bytes, growth: Growth) -> None:
         self._objects.put(growth.objects)
         self._objects.put({CHECKPOINT: head})
-        self._objects.delete([staged_name(head), *growth.obsolete])
+        # The entries are durable: failing to tidy up is not failing to append.
+        with suppress(StorageError):
+            self._objects.delete([staged_name(head), *growth.obsolete])
 
     def _sign(self, checkpoint: Checkpoint) -> bytes:
         if self._signer is None:
             raise MisuseError("this ledger was opened for reading: there is no key to sign with")
         return self._signer.sign(checkpoint.text(), self.verifier_key.name)
+
+
+def _bounded(body: bytes) -> bytes:
+    if len(body) > MAX_BODY_BYTES:
+        raise MisuseError(f"a body has at most {MAX_BODY_BYTES} bytes, got {len(body)}")
+    return body
