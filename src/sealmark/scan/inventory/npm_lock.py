@@ -28,6 +28,9 @@ _ELSEWHERE = re.compile(
 _URL = re.compile(r"[a-z][a-z0-9+.-]*:")
 
 
+_ABSENT = msgspec.Raw()
+
+
 class Entry(msgspec.Struct):
     """One dependency in either layout; odd types are judged where a field is used."""
 
@@ -48,8 +51,8 @@ class OldEntry(msgspec.Struct):
 class Lock(msgspec.Struct):
     """A lock file: `packages` since version 2, `dependencies` alone in version 1."""
 
-    packages: msgspec.Raw | None = None
-    dependencies: msgspec.Raw | None = None
+    packages: msgspec.Raw = _ABSENT
+    dependencies: msgspec.Raw = _ABSENT
 
 
 def read(_path: bytes, content: bytes) -> FileFacts:
@@ -57,9 +60,9 @@ def read(_path: bytes, content: bytes) -> FileFacts:
     found = Collector("npm")
     try:
         lock = decode_json(content, Lock)
-        if lock.packages is not None:
+        if lock.packages is not _ABSENT:
             found.gather(decode_json(lock.packages, dict[str, Entry]).items(), _package)
-        elif lock.dependencies is not None:
+        elif lock.dependencies is not _ABSENT:
             found.gather(_tree(decode_json(lock.dependencies, dict[str, OldEntry])), _old_package)
     except ReadError as error:
         found.trouble(str(error))
@@ -136,7 +139,7 @@ def claims(path: bytes) -> bool:
     """
     if path.endswith(b"node_modules/.package-lock.json"):
         return True
-    return b"node_modules/" not in path and not path.endswith(b"/.package-lock.json")
+    return b"node_modules/" not in path and path[path.rfind(b"/") + 1 :] != b".package-lock.json"
 
 
 READER = Reader(
