@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 import re
+import time
+import tracemalloc
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.inventory_files import BOOKWORM
@@ -14,6 +17,7 @@ from sealmark.evidence.component import Location
 from sealmark.scan.inventory.assemble import MAX_PROBLEMS, assemble
 from sealmark.scan.inventory.dispatch import read_file, refuse, size_limit, wants
 from sealmark.scan.inventory.facts import FileFacts
+from sealmark.scan.inventory.reader import MEBIBYTE
 from sealmark.scan.inventory.registry import INVENTORY_VERSION, READERS
 
 STATUS = b"var/lib/dpkg/status"
@@ -80,6 +84,34 @@ def test_problems_are_counted_beyond_the_limit() -> None:
     assert len(problems) == MAX_PROBLEMS + 1
     assert problems[-1].what == "and 7 more"
     assert problems[-1].affects == ("npm",)
+
+
+HOSTILE_FILES = {
+    STATUS: [b"\n", b"a\n\n", b"Version: 1\n", b"Package: a\nVersion: 1\n\n"],
+    b"lib/apk/db/installed": [b"\n", b"P:\n", b"P:a\nV:1\n\n", b"F:\n"],
+    b"app/package-lock.json": [b"[", b'{"a":', b"{},", b'"a",', b"1,"],
+    b"node_modules/a/package.json": [b'{"license":[', b'{"a":'],
+    b"x/a.dist-info/METADATA": [b"Name:\n", b"Classifier: License ::\n"],
+    b"usr/share/doc/a/copyright": [b"Format:\n\nLicense: a\n", b"\nLicense:"],
+    b"etc/os-release": [b'ID="', b"ID=a\n", b"\\", b"'"],
+    b"etc/passwd": [b"a\n", b":", b"\n"],
+}
+HOSTILE = [(path, piece) for path, pieces in HOSTILE_FILES.items() for piece in pieces]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("path", "piece"), HOSTILE)
+def test_a_file_full_of_one_thing_takes_bounded_time_and_memory(path: bytes, piece: bytes) -> None:
+    content = piece * (size_limit(path) // len(piece))
+    tracemalloc.start()
+    started = time.perf_counter()
+    try:
+        read_file(path, content)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert time.perf_counter() - started < 60
+    assert peak < 400 * MEBIBYTE
 
 
 def slow_wants(path: bytes) -> bool:

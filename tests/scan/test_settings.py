@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import pwd
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sealmark.scan.inventory.assemble import user_ids
+from sealmark.scan.inventory.dispatch import read_file
 from sealmark.scan.settings import RawSettings, read_settings, runs_as_root
 
 PASSWD = b"root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:/bin/sh\napp:x:1000:1000::/:/bin/sh\n"
+
+
+def accounts(passwd: bytes) -> dict[str, int] | None:
+    return user_ids([(0, b"etc/passwd", read_file(b"etc/passwd", passwd))])
 
 
 @pytest.mark.parametrize(
@@ -31,7 +40,7 @@ PASSWD = b"root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:/bin/sh\napp:x:1000:1000
     ],
 )
 def test_a_user_is_root_exactly_if_its_uid_is_0(user: str, expected: bool | None) -> None:
-    assert runs_as_root(user, PASSWD) is expected
+    assert runs_as_root(user, accounts(PASSWD)) is expected
 
 
 def test_a_name_is_unknown_without_passwd_unless_it_is_root() -> None:
@@ -40,16 +49,32 @@ def test_a_name_is_unknown_without_passwd_unless_it_is_root() -> None:
 
 
 def test_a_number_is_a_uid_even_if_passwd_has_it_as_a_name() -> None:
-    assert runs_as_root("1000", b"1000:x:0:0::/:/bin/sh\n") is False
+    assert runs_as_root("1000", accounts(b"1000:x:0:0::/:/bin/sh\n")) is False
+
+
+def test_the_accounts_are_those_of_this_machine() -> None:
+    passwd = Path("/etc/passwd")
+    if not passwd.exists():
+        pytest.skip("no /etc/passwd on this machine")
+    assert accounts(passwd.read_bytes()) == {u.pw_name: u.pw_uid for u in reversed(pwd.getpwall())}
+
+
+def test_an_image_without_passwd_has_no_accounts() -> None:
+    assert user_ids([]) is None
 
 
 def test_the_first_entry_of_a_name_counts() -> None:
-    assert runs_as_root("app", b"app:x:0:0::/:\napp:x:1000:1000::/:\n") is True
+    assert runs_as_root("app", accounts(b"app:x:0:0::/:\napp:x:1000:1000::/:\n")) is True
 
 
-@pytest.mark.parametrize("passwd", [b"", b"app", b"app:x:root:0::/:", b"\xff\xfe", b"app:x::0"])
-def test_a_broken_passwd_leaves_the_name_unknown(passwd: bytes) -> None:
-    assert runs_as_root("app", passwd) is None
+@pytest.mark.parametrize("passwd", [b"app", b"app:x", b"app:x:uid:0::/:", b"app:x::0"])
+def test_a_broken_uid_is_root_because_runtimes_take_it_for_0(passwd: bytes) -> None:
+    assert runs_as_root("app", accounts(passwd)) is True
+
+
+@pytest.mark.parametrize("passwd", [b"", b"\n\n", b"\xff\xfe", b"other:x:0:0::/:\n"])
+def test_a_name_that_passwd_does_not_have_is_unknown(passwd: bytes) -> None:
+    assert runs_as_root("app", accounts(passwd)) is None
 
 
 def test_only_the_names_of_the_environment_are_evidence() -> None:
@@ -72,7 +97,7 @@ def test_every_other_field_is_kept_in_a_stable_order() -> None:
         healthcheck=True,
         created="2026-11-23T09:16:04Z",
     )
-    settings = read_settings(raw, PASSWD)
+    settings = read_settings(raw, accounts(PASSWD))
     assert settings.runs_as_root is False
     assert settings.entrypoint == ("/bin/app",)
     assert settings.command == ("--verbose",)
@@ -85,4 +110,4 @@ def test_every_other_field_is_kept_in_a_stable_order() -> None:
 
 @given(st.text(), st.binary())
 def test_any_user_and_passwd_give_an_answer(user: str, passwd: bytes) -> None:
-    assert runs_as_root(user, passwd) in (True, False, None)
+    assert runs_as_root(user, accounts(passwd)) in (True, False, None)

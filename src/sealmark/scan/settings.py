@@ -35,15 +35,15 @@ class RawSettings:
     created: str | None = None
 
 
-def read_settings(raw: RawSettings, passwd: bytes | None = None) -> Settings:
+def read_settings(raw: RawSettings, user_ids: Mapping[str, int] | None = None) -> Settings:
     """Return the settings as evidence: names of the environment only, secrets redacted.
 
-    `passwd` is the content of the image's /etc/passwd, where it has one.
+    `user_ids` are the uids by name of the image's /etc/passwd, where it has one.
     """
     arguments = {"entrypoint": raw.entrypoint, "command": raw.cmd}
     return Settings(
         user=raw.user,
-        runs_as_root=runs_as_root(raw.user, passwd),
+        runs_as_root=runs_as_root(raw.user, user_ids),
         environment=tuple(dict.fromkeys(redact(e.partition("=")[0]) for e in raw.env)),
         entrypoint=_redacted_arguments(raw.entrypoint),
         command=_redacted_arguments(raw.cmd),
@@ -72,29 +72,16 @@ def _without(text: str, kind: str | None) -> str:
     return f"[redacted {kind}]" if kind and redacted == text else redacted
 
 
-def runs_as_root(user: str, passwd: bytes | None = None) -> bool | None:
+def runs_as_root(user: str, user_ids: Mapping[str, int] | None = None) -> bool | None:
     """Tell whether a `User` field means uid 0; None where a name cannot be looked up.
 
-    No user is root. A number is always a uid, even if /etc/passwd has it as a name. Without
-    /etc/passwd only the name "root" is known.
+    No user is root. A number is always a uid, even if /etc/passwd has it as a name. The name
+    "root" is root unless /etc/passwd says otherwise.
     """
     name = user.partition(":")[0]
     if not name:
         return True
     if _NUMBER.fullmatch(name):
         return int(name) == 0
-    uid = _uid_of(name, passwd) if passwd is not None else None
-    if uid is not None:
-        return uid == 0
-    return True if name == "root" else None
-
-
-def _uid_of(name: str, passwd: bytes) -> int | None:
-    """Return the uid of the first entry of that name (passwd(5)), None without a valid one."""
-    wanted = name.encode("utf-8", "surrogatepass")
-    for line in passwd.splitlines():
-        fields = line.split(b":")
-        if fields[0].strip() == wanted and len(fields) >= 4:
-            uid = fields[2].decode("ascii", "replace")
-            return int(uid) if _NUMBER.fullmatch(uid) else None
-    return None
+    uid = (user_ids or {}).get(name, 0 if name == "root" else None)
+    return None if uid is None else uid == 0

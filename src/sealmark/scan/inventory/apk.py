@@ -10,7 +10,15 @@ import re
 
 from sealmark.evidence.component import Source
 from sealmark.scan.inventory.facts import FileFacts, Package
-from sealmark.scan.inventory.limits import Collector, field, licenses, optional_field
+from sealmark.scan.inventory.limits import (
+    MAX_ENTRY,
+    Collector,
+    ReadError,
+    blocks,
+    field,
+    licenses,
+    optional_field,
+)
 from sealmark.scan.inventory.reader import MEBIBYTE, Reader
 
 DATABASES = frozenset({b"lib/apk/db/installed", b"usr/lib/apk/db/installed"})
@@ -23,7 +31,7 @@ _FILES = re.compile(rb"^F:", re.MULTILINE)
 def read(_path: bytes, content: bytes) -> FileFacts:
     """Read the installed packages."""
     found = Collector("apk")
-    found.gather(content.split(b"\n\n"), _package)
+    found.gather(blocks(content), _package)
     return found.facts()
 
 
@@ -31,7 +39,10 @@ def _package(record: bytes) -> Package | None:
     if not record.strip():
         return None
     files = _FILES.search(record)
-    fields = dict(_FIELD.findall(record, 0, files.start() if files else len(record)))
+    end = files.start() if files else len(record)
+    if end > MAX_ENTRY:
+        raise ReadError(f"an entry is longer than {MAX_ENTRY} bytes: {record[:40]!r}")
+    fields = dict(_FIELD.findall(record, 0, end))
     name = field(fields.get(b"P", b""), "a package's name (P:)")
     version = field(fields.get(b"V", b""), f"the version (V:) of {name}")
     return Package(

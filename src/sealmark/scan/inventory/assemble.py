@@ -8,6 +8,7 @@ from sealmark.artifact.file import display_path
 from sealmark.evidence.component import Component, Location
 from sealmark.evidence.inventory import Problem
 from sealmark.evidence.purl import PurlError, build_purl
+from sealmark.scan.inventory.accounts import PASSWD
 from sealmark.scan.inventory.distribution import PUBLISHERS, ecosystem_of, identify, vendor_of
 from sealmark.scan.inventory.operating_system import PRECEDENCE
 
@@ -42,6 +43,11 @@ def assemble(
     )
     problems += _missing_companions(files)
     return system, components, _bounded(problems)
+
+
+def user_ids(visible: Iterable[VisibleFile]) -> dict[str, int] | None:
+    """Return the uids by user name, None where no /etc/passwd is visible."""
+    return next((facts.user_ids for _, path, facts in visible if path == PASSWD), None)
 
 
 def _operating_system(files: list[VisibleFile]) -> OperatingSystem | None:

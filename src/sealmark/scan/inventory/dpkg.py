@@ -9,7 +9,14 @@ import re
 
 from sealmark.evidence.component import Source
 from sealmark.scan.inventory.facts import FileFacts, Package
-from sealmark.scan.inventory.limits import Collector, ReadError, field, optional_field
+from sealmark.scan.inventory.limits import (
+    MAX_ENTRY,
+    Collector,
+    ReadError,
+    blocks,
+    field,
+    optional_field,
+)
 from sealmark.scan.inventory.reader import MEBIBYTE, Reader
 
 STATUS = b"var/lib/dpkg/status"
@@ -29,12 +36,13 @@ def read(path: bytes, content: bytes) -> FileFacts:
     """Read packages whose files are on disk, half-installed and half-configured ones too."""
     found = Collector("deb")
     needs_status = path == STATUS
-    stanzas = content.split(b"\n\n")
-    found.gather(stanzas, lambda stanza: _package(stanza, needs_status=needs_status))
+    found.gather(blocks(content), lambda stanza: _package(stanza, needs_status=needs_status))
     return found.facts()
 
 
 def _package(stanza: bytes, *, needs_status: bool) -> Package | None:
+    if len(stanza) > MAX_ENTRY:
+        raise ReadError(f"an entry is longer than {MAX_ENTRY} bytes: {stanza[:40]!r}")
     fields = {name.lower(): value for name, value in reversed(_FIELD.findall(stanza))}
     if not fields:
         if stanza.strip():
@@ -89,5 +97,5 @@ READER = Reader(
     paths=frozenset({STATUS}),
     directories=(STATUS_DIRECTORY,),
     claims=claims,
-    size_limit=64 * MEBIBYTE,
+    size_limit=32 * MEBIBYTE,
 )

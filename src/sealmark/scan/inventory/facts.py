@@ -43,12 +43,14 @@ class FileFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything one file says.
 
     `operating_system` holds the file's own words only: ecosystem and support are added later.
-    `licenses_of` maps a Debian package to the licences of its copyright file.
+    `licenses_of` maps a Debian package to the licences of its copyright file, `user_ids` the
+    names of /etc/passwd to their uids; it is None for every other file.
     """
 
     packages: tuple[Package, ...] = ()
     operating_system: OperatingSystem | None = None
     licenses_of: dict[str, tuple[str, ...]] = {}
+    user_ids: dict[str, int] | None = None
     companion: Companion | None = None
     troubles: tuple[Trouble, ...] = ()
 

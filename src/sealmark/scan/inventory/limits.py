@@ -10,10 +10,16 @@ from sealmark.errors import UnreadableError
 from sealmark.scan.inventory.facts import FileFacts, Package, Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
 MAX_PACKAGES = 200_000
 """Most packages that one file may name."""
+MAX_ENTRIES = 1_000_000
+"""Most entries looked at in one file, blank and unreadable ones included."""
+MAX_ENTRY = 1 << 20
+"""Longest entry whose fields are looked for, in bytes."""
+MAX_JSON_VALUES = 2_000_000
+"""Most values in one JSON document, counted by the marks between them."""
 MAX_FIELD = 1024
 """Longest name, version or licence, in characters."""
 MAX_LICENSES = 64
@@ -65,12 +71,23 @@ def decode_json(content: bytes | msgspec.Raw, type_: type[T]) -> T:
     """Decode JSON, a byte order mark allowed. Raises ReadError, also for hostile nesting."""
     if isinstance(content, bytes):
         content = content.removeprefix(b"\xef\xbb\xbf")
+        if sum(map(content.count, (b",", b"[", b"{"))) > MAX_JSON_VALUES:
+            raise ReadError(f"JSON with more than {MAX_JSON_VALUES} values")
     try:
         return msgspec.json.decode(content, type=type_)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ReadError(f"not the JSON expected: {error}") from None
     except RecursionError:
         raise ReadError("JSON nested too deeply") from None
+
+
+def blocks(content: bytes) -> Iterator[bytes]:
+    """Yield what stands between empty lines, without holding it all twice."""
+    start = 0
+    while (end := content.find(b"\n\n", start)) >= 0:
+        yield content[start:end]
+        start = end + 2
+    yield content[start:]
 
 
 class Collector:
@@ -84,18 +101,17 @@ class Collector:
 
     def gather(self, entries: Iterable[E], read_entry: Callable[[E], Package | None]) -> None:
         """Keep the package each entry describes; an entry that cannot be read is a problem."""
-        for entry in entries:
+        for number, entry in enumerate(entries):
+            if number >= MAX_ENTRIES or len(self._packages) >= MAX_PACKAGES:
+                self.trouble(f"too many entries, read as far as number {number}")
+                return
             try:
                 package = read_entry(entry)
             except ReadError as error:
                 self.trouble(str(error))
                 continue
-            if package is None:
-                continue
-            if len(self._packages) >= MAX_PACKAGES:
-                self.trouble(f"more than {MAX_PACKAGES} packages, the rest is not read")
-                return
-            self._packages.append(package)
+            if package is not None:
+                self._packages.append(package)
 
     def trouble(self, what: str) -> None:
         """Keep one problem, or count it."""

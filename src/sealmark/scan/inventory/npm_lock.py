@@ -149,5 +149,5 @@ READER = Reader(
     read=read,
     basenames=frozenset({b"package-lock.json", b".package-lock.json", b"npm-shrinkwrap.json"}),
     claims=claims,
-    size_limit=64 * MEBIBYTE,
+    size_limit=32 * MEBIBYTE,
 )

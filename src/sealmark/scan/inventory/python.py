@@ -10,7 +10,7 @@ import re
 
 from sealmark.evidence.purl_types import normal_pypi_name
 from sealmark.scan.inventory.facts import Companion, FileFacts, Package
-from sealmark.scan.inventory.limits import Collector, field, licenses
+from sealmark.scan.inventory.limits import MAX_ENTRY, Collector, field, licenses
 from sealmark.scan.inventory.reader import Reader
 
 _FIELD = re.compile(
@@ -38,8 +38,8 @@ def read(path: bytes, content: bytes) -> FileFacts:
 
 
 def _package(content: bytes) -> Package:
-    header_end = _END_OF_HEADER.search(content)
-    header = content[: header_end.start()] if header_end else content
+    header_end = _END_OF_HEADER.search(content, 0, MAX_ENTRY)
+    header = content[: header_end.start() if header_end else MAX_ENTRY]
     stated: dict[bytes, list[bytes]] = {}
     for name, value in _FIELD.findall(header):
         stated.setdefault(name.lower(), []).append(value.strip())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sealmark.scan.inventory import (
+    accounts,
     apk,
     debian_copyright,
     dpkg,
@@ -13,6 +14,7 @@ from sealmark.scan.inventory import (
 )
 
 READERS = (
+    accounts.READER,
     operating_system.READER,
     dpkg.READER,
     debian_copyright.READER,
