@@ -205,6 +205,7 @@ def test_the_first_lock_version_nests_and_uses_specifiers() -> None:
                 "git": {"version": "git+https://github.com/a/git.git#0123abc"},
                 "short": {"version": "github:a/short#fee1"},
                 "local": {"version": "file:local"},
+                "tar": {"version": "https://example.org/tar.tgz"},
             },
         }
     )
@@ -215,6 +216,7 @@ def test_the_first_lock_version_nests_and_uses_specifiers() -> None:
         ("git", "0123abc", None),
         ("short", "fee1", None),
         ("local", "file:local", None),
+        ("tar", "https://example.org/tar.tgz", None),
     }
 
 
@@ -241,6 +243,13 @@ def test_a_hostile_lock_file_is_a_problem_and_no_error(content: bytes) -> None:
     assert facts.packages == ()
     assert facts.troubles
     assert all("\n" not in t.what and t.affects == ("npm",) for t in facts.troubles)
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"\xff", b'{"license": ' + b"[" * 100_000])
+def test_a_hostile_package_json_is_a_problem_and_no_error(content: bytes) -> None:
+    facts = read_file(b"node_modules/a/package.json", content)
+    assert facts.packages == ()
+    assert facts.troubles[0].affects == ("npm",)
 
 
 JSON = st.recursive(

@@ -28,6 +28,7 @@ REAL = {
     "private-key": "-----BEGIN RSA " + "PRIVATE KEY-----\nMIIE" + BODY + "\n-----END RSA",
     "jwt": f"{JWT_HEADER}.eyJzdWIiOiIxMjM0In0.{BODY}",
     "url-password": "postgres://shop:" + BODY[:14] + "@db.internal:5432/shop",
+    "authorization": "Authorization: Basic " + base64.b64encode(BODY.encode()).decode(),
     "registry-login": '{"auths":{"r.io":{"auth":"'
     + base64.b64encode(BODY.encode()).decode()
     + '"}}}',
@@ -124,6 +125,22 @@ def test_a_history_line_keeps_everything_but_the_secret() -> None:
     assert redact(line) == "ENV DB_PASSWORD=[redacted password] DB_HOST=db.internal"
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("login -u me --password hunter2!x reg", "login -u me --password [redacted password] reg"),
+        ("RUN |1 NPM_TOKEN=Zk3Qw9Lr7Tp1Vx make", "RUN |1 NPM_TOKEN=[redacted secret] make"),
+        ("docker login --password-stdin registry2.example.org", None),
+        ("apt-get install -y --no-install-recommends openssl", None),
+        ('export API_TOKEN="Zk3Qw9Lr7Tp1Vx', "export API_TOKEN=[redacted secret]"),
+        ("MASTER_KEY=" + BODY * 500, "MASTER_KEY=[redacted secret]"),
+    ],
+)
+def test_commands_are_redacted_and_the_rest_is_left(line: str, expected: str | None) -> None:
+    assert redact(line) == (expected or line)
+    assert (secret_kind("", line) is not None) is (expected is not None)
+
+
 SECRET_TEXTS = st.sampled_from([*REAL.values(), *(value for _, value, _ in NAMED[:6])])
 NAMES = st.sampled_from(["TOKEN", "DB_PASSWORD", "APP_SECRET", "X_API_KEY"])
 
@@ -149,7 +166,12 @@ def test_any_text_is_searched_and_redacted_without_an_error(name: str, value: st
     redact(f"{name}={value}")
 
 
-@pytest.mark.parametrize("piece", ["eyJ", "a:", "a://", "-----BEGIN PRIVATE KEY-----", "x=", "a"])
+PIECES = ["env:/", 'x="', "--key ", "Authorization: Basic ", "eyJa.", "https://hooks.", "a_", "${"]
+
+
+@pytest.mark.parametrize(
+    "piece", ["eyJ", "a:", "a://", "-----BEGIN PRIVATE KEY-----", "x=", "a", *PIECES]
+)
 def test_hostile_repetition_is_searched_in_linear_time(piece: str) -> None:
     text = piece * (200_000 // len(piece))
     started = time.perf_counter()

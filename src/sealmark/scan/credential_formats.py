@@ -64,6 +64,7 @@ _REFERENCE = re.compile(
     r"|(arn|vault|secret|ssm|op|env|kms|awskms|gcpkms|projects):?/?/?[\w./:-]*/[\w./:@-]*",
     re.IGNORECASE | re.DOTALL,
 )
+_LONGEST_REFERENCE = 1024
 
 
 def is_placeholder(value: str) -> bool:
@@ -72,7 +73,7 @@ def is_placeholder(value: str) -> bool:
     A well-known default ("changeme", "postgres") is weak but no secret: everybody has it.
     """
     value = value.strip().strip("\"'")
-    if _REFERENCE.fullmatch(value):
+    if len(value) <= _LONGEST_REFERENCE and _REFERENCE.fullmatch(value):
         return True
     left = _STAND_INS.sub("", value.replace("_", " "))
     return len(left) < 3 or len(set(value)) < 4
@@ -113,8 +114,9 @@ _PRIVATE_KEY = (
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----"
     r"[\s\S]*?(?:-----END [A-Z0-9 ]{0,50}-----|\Z)"
 )
-_JWT = r"eyJ[A-Za-z0-9_-]{8,4000}\.eyJ[A-Za-z0-9_-]{4,8000}\.[A-Za-z0-9_-]{8,2000}"
-_URL = r"[A-Za-z][A-Za-z0-9+.]{1,30}://[^\s:/@]{0,256}:([^\s/@]{1,256})@[A-Za-z0-9\[_$]"
+_JWT = r"eyJ[A-Za-z0-9_-]{8,}\.eyJ[A-Za-z0-9_-]{4,}\.[A-Za-z0-9_-]{8,}"
+_AUTHORIZATION = r"(?i:authorization):\s{0,4}[A-Za-z]{1,20}\s{1,4}([^\s\"']{12,4096})"
+_URL = r"[A-Za-z][A-Za-z0-9+.]{1,30}://[^\s:/@]{0,256}:([^\s/@]{1,1024})@[A-Za-z0-9\[_$]"
 
 FORMATS = (
     _format("private-key", _PRIVATE_KEY, _always),
@@ -143,6 +145,7 @@ FORMATS = (
     _format("azure-account-key", r"AccountKey=([A-Za-z0-9+/]{86}==)", _always),
     _format("registry-login", r'"auth"\s{0,8}:\s{0,8}"([A-Za-z0-9+/]{8,2000}={0,2})"'),
     _format("jwt", _JWT, _is_jwt),
+    _format("authorization", _AUTHORIZATION, _is_no_stand_in),
     _format("url-password", _URL, _is_no_stand_in),
 )
 
@@ -161,8 +164,8 @@ _ABOUT = frozenset({
     "lifetime", "timeout", "age", "interval", "user", "username", "enabled", "enable", "disabled",
     "required", "header", "algorithm", "alg", "method", "policy", "arn", "issuer", "audience",
     "field", "prefix", "suffix", "sha", "md5", "checksum", "digest", "hash", "fingerprint",
-    "version", "command", "cmd", "prompt", "provider", "store", "manager", "service", "mode",
-    "scope", "rounds", "cost", "regex", "pattern", "count", "limit",
+    "version", "command", "cmd", "prompt", "stdin", "provider", "store", "manager", "service",
+    "mode", "scope", "rounds", "cost", "regex", "pattern", "count", "limit",
 })
 # fmt: on
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from sealmark.evidence.settings import Secret
@@ -11,10 +12,9 @@ from sealmark.scan.credential_formats import FORMATS, named_kind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-_ASSIGNMENT = re.compile(
-    r"(?<![A-Za-z0-9_.])([A-Za-z_][A-Za-z0-9_.-]{0,100})="
-    r"(\"[^\"]{0,4096}\"|'[^']{0,4096}'|[^\s\"']{1,4096})"
-)
+_VALUE = r"(\"[^\"]{0,4096}\"|'[^']{0,4096}'|[\"']?[^\s\"']+)"
+_ASSIGNMENT = re.compile(r"(?<![A-Za-z0-9_.])([A-Za-z_][A-Za-z0-9_.-]{0,100}=)" + _VALUE)
+_OPTION = re.compile(r"(?<!\S)(--?[A-Za-z][A-Za-z0-9_.-]{0,100}[ \t]{1,8})" + _VALUE)
 
 
 def secret_kind(name: str, value: str) -> str | None:
@@ -29,8 +29,8 @@ def secret_kind(name: str, value: str) -> str | None:
 
 
 def _assigned_kind(text: str) -> str | None:
-    kinds = (named_kind(match[1], match[2]) for match in _ASSIGNMENT.finditer(text))
-    return next(filter(None, kinds), None)
+    matches = chain(_ASSIGNMENT.finditer(text), _OPTION.finditer(text))
+    return next(filter(None, (named_kind(match[1], match[2]) for match in matches)), None)
 
 
 def argument_kinds(words: Sequence[str]) -> list[str | None]:
@@ -69,9 +69,10 @@ def redact(text: str) -> str:
     """
     for form in FORMATS:
         text = form.redact(text)
-    return _ASSIGNMENT.sub(_redacted_assignment, text)
+    text = _ASSIGNMENT.sub(_redacted_assignment, text)
+    return _OPTION.sub(_redacted_assignment, text)
 
 
 def _redacted_assignment(match: re.Match[str]) -> str:
     kind = named_kind(match[1], match[2])
-    return f"{match[1]}=[redacted {kind}]" if kind else match[0]
+    return f"{match[1]}[redacted {kind}]" if kind else match[0]

@@ -99,8 +99,9 @@ def _old_package(item: tuple[str, OldEntry]) -> Package:
     if version.startswith("npm:"):
         name, _, version = version.removeprefix("npm:").rpartition("@")
         return _lock_package(name, version, (), local=False)
-    elsewhere = _is_elsewhere(version)
-    if _URL.match(version) and "#" in version:
+    is_url = _URL.match(version) is not None
+    elsewhere = is_url or _is_elsewhere(version)
+    if is_url and "#" in version:
         version = version.rpartition("#")[2]
     return _lock_package(name, version, (), local=elsewhere)
 
