@@ -69,6 +69,12 @@ def test_file_entries_never_pass_for_fields_of_the_package() -> None:
     assert [(p.name, p.version) for p in facts.packages] == [("a", "1-r0")]
 
 
+def test_blank_lines_between_and_after_records_are_no_records() -> None:
+    facts = read_file(b"lib/apk/db/installed", b"\n\n" + BUSYBOX + b"\n\n \n\n")
+    assert [p.name for p in facts.packages] == ["busybox"]
+    assert facts.troubles == ()
+
+
 def test_a_record_without_version_is_a_problem() -> None:
     _, components, problems = take_stock({"lib/apk/db/installed": b"P:a\n\n" + BUSYBOX})
     assert [c.name for c in components] == ["busybox"]

@@ -134,6 +134,13 @@ def test_a_broken_entry_is_a_problem_and_the_others_are_read() -> None:
     assert all(p.affects == ("deb",) and p.location for p in problems)
 
 
+def test_blank_lines_between_and_after_entries_are_no_entries() -> None:
+    content = b"\n" + stanza("a") + b"\n\n\n \n\n" + stanza("b") + b"\n\n \n"
+    _, components, problems = take_stock({STATUS: content})
+    assert [c.name for c in components] == ["a", "b"]
+    assert problems == ()
+
+
 def test_hostile_names_survive_printable() -> None:
     _, components, _ = take_stock({STATUS: stanza("\x1b[31mred/../x", Version="1;rm -rf\x07")})
     assert components[0].name == "\\x1b[31mred/../x"

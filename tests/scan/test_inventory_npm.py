@@ -155,7 +155,18 @@ def test_every_form_of_licence_field_is_understood(
     assert read_file(b"node_modules/a/package.json", manifest).packages[0].licenses == expected
 
 
-@pytest.mark.parametrize("manifest", [{}, {"name": "a"}, {"name": 1, "version": []}])
+MANIFESTS: list[dict[str, Any]] = [
+    {},
+    {"name": "a"},
+    {"version": "1"},
+    {"name": 1, "version": "1"},
+    {"name": "a", "version": []},
+    {"name": "", "version": "1"},
+    {"name": "a", "version": ""},
+]
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS)
 def test_a_package_json_without_name_and_version_is_nobodys(manifest: dict[str, Any]) -> None:
     assert take_stock({"node_modules/a/package.json": encode(manifest)})[1:] == ((), ())
 
@@ -184,10 +195,16 @@ def test_dependencies_from_elsewhere_have_no_ecosystem() -> None:
                 "packages/ws": {"name": "ws", "version": "2.0.0"},
                 "packages/nameless": {},
                 "node_modules/alias": {"name": "@s/real", "version": "3.0.0"},
+                "node_modules/oddly": {"name": 5, "version": "1.0.0"},
             },
         }
     )
-    assert {n for n, c in found.items() if c.ecosystem == "npm"} == {"reg", "bundled", "@s/real"}
+    assert {n for n, c in found.items() if c.ecosystem == "npm"} == {
+        "reg",
+        "bundled",
+        "@s/real",
+        "oddly",
+    }
     assert {n for n, c in found.items() if c.ecosystem is None} == {"git", "tar", "file", "ws"}
 
 

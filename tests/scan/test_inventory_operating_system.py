@@ -98,6 +98,27 @@ def test_a_value_is_unquoted_as_the_shell_unquotes_it(word: str) -> None:
     assert system.name == (expected.decode() or "fallback")
 
 
+@pytest.mark.parametrize(
+    ("content", "affects"),
+    [
+        (b"ID=debian\nVERSION_ID=12\nNAME='x\n", ()),
+        (b"ID=debian\nVERSION_ID='12\n", ("deb", "apk", "rpm")),
+        (b"VERSION_ID=12\nI D=debian\n", ("deb", "apk", "rpm")),
+    ],
+)
+def test_a_broken_line_matters_only_where_it_may_hide_the_release(
+    content: bytes, affects: tuple[str, ...]
+) -> None:
+    _, _, problems = take_stock({"etc/os-release": content})
+    assert [p.affects for p in problems] == [affects]
+
+
+def test_a_file_without_a_version_number_is_no_problem_by_itself() -> None:
+    system, _, problems = take_stock({"etc/os-release": b"ID=debian\n"})
+    assert system is not None
+    assert problems == ()
+
+
 def test_comments_blank_lines_and_a_later_assignment_are_as_in_a_shell() -> None:
     system = read_os_release(b"# c\n\n ID=debian\nID=ubuntu\n#ID=x\n").operating_system
     assert system is not None

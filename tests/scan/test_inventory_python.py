@@ -52,7 +52,7 @@ def test_a_project_is_known_by_its_normalised_name_and_stated_licence() -> None:
     [
         ("Classifier: License :: OSI Approved :: MIT License\nLicense: x", ("MIT License",)),
         ("Classifier: License :: OSI Approved\nLicense: Apache-2.0", ("Apache-2.0",)),
-        ("License: MIT", ("MIT",)),
+        ("License:  MIT \t", ("MIT",)),
         ("License: " + "Permission is hereby granted " * 9, ()),
         ("License: ", ()),
     ],

@@ -76,6 +76,9 @@ HARMLESS = [
     "HOMEPAGE=https://example.org/a:b@c",
     "KEYCLOAK_VERSION=25.0.1",
     "EMPTY_SECRET=",
+    "API_KEY=Zk3Qw9Lr",
+    "DB_PASSWORD= 'changeme' ",
+    "ID=eyJub3RhbGciOjF9.eyJzdWIiOiIxMjM0In0.Zk3Qw9Lr7Tp1Vx5N",
     "NO_VALUE_AT_ALL",
 ]
 
@@ -110,6 +113,7 @@ def test_a_secret_is_reported_by_place_and_kind_alone() -> None:
 def test_an_option_names_the_word_after_it() -> None:
     words = ["serve", "--db-password", "hunter2!x", "--port", "8080"]
     assert argument_kinds(words) == [None, None, "password", None, None]
+    assert argument_kinds(["password", "hunter2!x"]) == [None, None]
 
 
 @pytest.mark.parametrize("value", REAL.values())

@@ -17,7 +17,8 @@ PASSWD = b"root:x:0:0:root:/root:/bin/sh\ntoor:x:0:0::/:/bin/sh\napp:x:1000:1000
 
 
 def accounts(passwd: bytes) -> dict[str, int] | None:
-    return user_ids([(0, b"etc/passwd", read_file(b"etc/passwd", passwd))])
+    files = {b"etc/os-release": b"ID=debian\n", b"etc/passwd": passwd}
+    return user_ids((0, path, read_file(path, content)) for path, content in files.items())
 
 
 @pytest.mark.parametrize(
@@ -67,7 +68,9 @@ def test_the_first_entry_of_a_name_counts() -> None:
     assert runs_as_root("app", accounts(b"app:x:0:0::/:\napp:x:1000:1000::/:\n")) is True
 
 
-@pytest.mark.parametrize("passwd", [b"app", b"app:x", b"app:x:uid:0::/:", b"app:x::0"])
+@pytest.mark.parametrize(
+    "passwd", [b"app", b"app:x", b"app:x:uid:0::/:", b"app:x::0", b"app:x: 0 :0"]
+)
 def test_a_broken_uid_is_root_because_runtimes_take_it_for_0(passwd: bytes) -> None:
     assert runs_as_root("app", accounts(passwd)) is True
 
