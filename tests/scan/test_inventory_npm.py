@@ -179,7 +179,7 @@ def test_dependencies_from_elsewhere_have_no_ecosystem() -> None:
                 "": {"name": "app", "version": "1.0.0"},
                 "node_modules/reg": {
                     "version": "1.0.0",
-                    "resolved": "https://registry.npmjs.org/reg/-/reg-1.0.0.tgz",
+                    "resolved": "https://registry.example.org/reg/-/reg-1.0.0.tgz",
                 },
                 "node_modules/bundled": {"version": "1.0.0", "inBundle": True},
                 "node_modules/git": {

@@ -135,7 +135,7 @@ FORMATS = (
     _format("google-api-key", r"AIza[A-Za-z0-9_-]{35}(?![A-Za-z0-9_-])"),
     _format("google-oauth-secret", r"GOCSPX-[A-Za-z0-9_-]{28}"),
     _format("npm-token", r"npm_[A-Za-z0-9]{36}(?![A-Za-z0-9])"),
-    # Every PyPI token is a macaroon whose first bytes say pypi.org or test.pypi.org.
+    # Every PyPI token is a macaroon whose first bytes name the index that issued it.
     _format("pypi-token", r"pypi-AgE(?:IcHlwaS5vcmc|NdGVzdC5weXBpLm9yZw)[A-Za-z0-9_-]{50,1000}"),
     _format("sendgrid-key", r"SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"),
     _format("digitalocean-token", r"do[opr]_v1_[a-f0-9]{64}"),
