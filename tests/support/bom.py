@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.support.large import DEBIAN, layer
+
 from sealmark.evidence.component import Component, Location, Source
 from sealmark.evidence.document import Evidence, Subject
 from sealmark.evidence.inventory import Inventory, Problem
@@ -14,7 +16,6 @@ from sealmark.evidence.vulnerability import (
     Vulnerabilities,
     Vulnerability,
 )
-from tests.support.large import DEBIAN, layer
 
 STAMP = Stamp("registry.example/shop:1.0", "2026-11-24T12:00:00Z", "0.1.0")
 SUBJECT = Subject(kind="image", digest="sha256:" + "a" * 64, platform="linux/amd64")
