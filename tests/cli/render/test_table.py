@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.answers import (
+    ALLOWED,
+    CURL,
+    IMAGE,
+    INVENTORY,
+    REFUSED,
+    VULNERABILITIES,
+    answer,
+    hole,
+)
+
+from sealmark.cli.render import render_decision
+from sealmark.cli.render.text import Terminal, cells
+from sealmark.evidence.component import Location
+from sealmark.evidence.inventory import Problem
+
+if TYPE_CHECKING:
+    from sealmark.evidence.document import Evidence
+    from sealmark.gate.ask import Answer
+
+
+def table(evidence: Evidence, terminal: Terminal | None = None, image: str = IMAGE) -> str:
+    return render_decision("table", answer(evidence), image, terminal)
+
+
+def test_a_refusal_says_the_verdict_then_what_to_do_then_why_then_where_the_proof_is() -> None:
+    assert table(REFUSED) == (
+        """\
+DENY  registry.example/shop:1.0  sha256:aaaaaaaaaaaa  linux/amd64  6 refusals, 1 unknown
+
+What to do
+  1. upgrade openssl to 3.0.15-1                                                     clears 3 of 6
+     libssl3 3.0.8-1, openssl 3.0.8-1: CVE-2024-5535, CVE-2023-0464
+  2. upgrade lodash to 4.17.21                                                       clears 1 of 6
+     lodash 4.17.20: CVE-2021-23337
+  3. upgrade curl to 7.88.1-10+deb12u4                                               clears 1 of 6
+     curl 7.88.1-10: CVE-2023-38545
+  4. set `USER 65532:65532` in the Dockerfile                                        clears 1 of 6
+
+Refused
+  CVE-2021-23337  high      lodash 4.17.20   → 4.17.21  KEV  EPSS 92%
+      no-known-exploited, no-fixable-vulnerabilities · RUN apt-get install curl && npm ci
+  CVE-2023-38545  critical  curl 7.88.1-10   → 7.88.1-10+deb12u4
+      no-fixable-vulnerabilities · RUN apt-get install curl && npm ci
+  CVE-2024-5535   critical  libssl3 3.0.8-1  → 3.0.15-1
+      no-fixable-vulnerabilities · FROM debian:bookworm
+  the image runs as root (no user is set)
+      not-root
+  CVE-2023-0464   high      libssl3 3.0.8-1  → 3.0.9-1
+      no-fixable-vulnerabilities · FROM debian:bookworm
+  CVE-2023-0464   high      openssl 3.0.8-1  → 3.0.9-1
+      no-fixable-vulnerabilities · FROM debian:bookworm
+
+Not known
+  1 npm component cannot be judged: the feed osv is 54 days old (2026-10-01T06:00:00Z), more than
+  the 7 days allowed
+      advisories-fresh · next: run `sealmark advisories update`, then check again
+
+Valid until 2026-11-30T06:00:00Z.
+Ledger entry 41; prove it: sealmark ledger prove 41
+Learn more: sealmark explain CVE-2021-23337
+"""
+    )
+
+
+def test_an_allowance_is_short() -> None:
+    assert table(ALLOWED) == (
+        """\
+ALLOW  registry.example/shop:1.0  sha256:aaaaaaaaaaaa  linux/amd64
+
+Valid until 2026-12-01T06:00:00Z.
+Ledger entry 41; prove it: sealmark ledger prove 41
+"""
+    )
+
+
+def test_what_is_not_known_names_its_cause_and_the_next_step() -> None:
+    inventory = msgspec.structs.replace(
+        INVENTORY,
+        errors=(Problem(what="not a dpkg database", location=Location("/var/lib/dpkg/status", 0)),),
+    )
+    evidence = msgspec.structs.replace(ALLOWED, inventory=inventory)
+    assert table(evidence) == (
+        """\
+UNKNOWN  registry.example/shop:1.0  sha256:aaaaaaaaaaaa  linux/amd64  1 unknown
+
+Not known
+  /var/lib/dpkg/status: not a dpkg database
+      inventory-complete · next: repair or remove the file, and rebuild
+
+Valid until 2026-12-01T06:00:00Z.
+Ledger entry 41; prove it: sealmark ledger prove 41
+Learn more: sealmark explain inventory-complete
+"""
+    )
+
+
+def test_long_lists_are_cut_and_say_so() -> None:
+    findings = tuple(hole(CURL, f"CVE-2024-{i:04}", "8.0") for i in range(63))
+    known = msgspec.structs.replace(VULNERABILITIES, findings=findings)
+    page = table(msgspec.structs.replace(ALLOWED, vulnerabilities=known))
+    assert "… and 43 more (--format json for all)" in page
+    assert "CVE-2024-0019" in page
+    assert "CVE-2024-0020" not in page
+
+
+def test_colour_is_for_terminals_and_changes_nothing_else() -> None:
+    coloured = table(REFUSED, Terminal(100, colour=True))
+    assert coloured.startswith("\x1b[31m\x1b[1mDENY\x1b[0m")
+    plain = coloured
+    for code in ("\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[31m", "\x1b[33m", "\x1b[32m"):
+        plain = plain.replace(code, "")
+    assert plain.rstrip() == table(REFUSED).rstrip()
+
+
+def test_the_page_fits_a_narrow_terminal() -> None:
+    for width in (40, 60, 80, 100):
+        assert max(cells(line) for line in table(REFUSED, Terminal(width)).split("\n")) <= width
+
+
+HOSTILE = st.text(min_size=1) | st.sampled_from(
+    ["\x1b]0;owned\x07", "\x1b[2J", "a\nDENY", "\u202egnp.exe", "\x9b31m", "界" * 80, "\ud800"]
+)
+
+
+def hostile_answer(name: str) -> Answer:
+    component = msgspec.structs.replace(CURL, name=name, version=name)
+    inventory = msgspec.structs.replace(
+        INVENTORY,
+        components=(component,),
+        errors=(Problem(what=name, location=Location(name, 1)),),
+        layers=tuple(
+            msgspec.structs.replace(layer, instruction=name) for layer in INVENTORY.layers
+        ),
+    )
+    findings = (hole(component, name, name),)
+    evidence = msgspec.structs.replace(
+        REFUSED,
+        inventory=inventory,
+        vulnerabilities=msgspec.structs.replace(VULNERABILITIES, findings=findings),
+    )
+    return answer(evidence)
+
+
+@given(HOSTILE, st.sampled_from([40, 100]))
+def test_nothing_from_an_image_commands_the_terminal_or_breaks_the_width(
+    name: str, width: int
+) -> None:
+    page = render_decision("table", hostile_answer(name), name, Terminal(width))
+    for line in page.removesuffix("\n").split("\n"):
+        assert all(unicodedata.category(c) not in {"Cc", "Cf", "Cs", "Zl", "Zp"} for c in line)
+        assert cells(line) <= width
+    assert page.startswith("DENY  ")
+    assert page.count("\nDENY") == 0
