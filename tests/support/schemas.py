@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import importlib.resources
 import json
+import os
+import shutil
+import subprocess
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import jsonschema_rs
@@ -32,6 +36,26 @@ def cyclonedx_validator(version: str) -> Any:
 def _shipped(name: str) -> Any:
     folder = importlib.resources.files("cyclonedx.schema._res")
     return json.loads(folder.joinpath(name).read_text(encoding="utf-8"))
+
+
+@cache
+def sarif_validator() -> Any:
+    """Return the validator of SARIF 2.1.0; `make peers` fetches the Go module that carries it."""
+    if shutil.which("go") is None:
+        pytest.skip("needs Go and `make peers` for the official SARIF schema")
+    listed = subprocess.run(
+        ["go", "list", "-m", "-f", "{{.Dir}}", "github.com/owenrumney/go-sarif/v3"],
+        cwd=Path(__file__).resolve().parents[1] / "peers" / "go-sarif",
+        env={**os.environ, "GOPROXY": "off", "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local"},
+        capture_output=True,
+        text=True,
+    )
+    source = Path(listed.stdout.strip()) / "pkg/report/v210/sarif/schema.go"
+    if listed.returncode or not listed.stdout.strip() or not source.exists():
+        pytest.skip("the official SARIF schema is not fetched: run `make peers`")
+    text = source.read_text(encoding="utf-8")
+    schema = text[text.index("`") + 1 : text.rindex("`")]
+    return jsonschema_rs.validator_for(json.loads(schema))
 
 
 def errors(validator: Any, document: Any) -> list[str]:

@@ -16,6 +16,7 @@ from tests.support.answers import (
     answer,
     hole,
 )
+from tests.support.hostile import HOSTILE, hostile_answer
 
 from sealmark.cli.render import render_decision
 from sealmark.cli.render.text import Terminal, cells
@@ -24,7 +25,6 @@ from sealmark.evidence.inventory import Problem
 
 if TYPE_CHECKING:
     from sealmark.evidence.document import Evidence
-    from sealmark.gate.ask import Answer
 
 
 def table(evidence: Evidence, terminal: Terminal | None = None, image: str = IMAGE) -> str:
@@ -124,30 +124,6 @@ def test_colour_is_for_terminals_and_changes_nothing_else() -> None:
 def test_the_page_fits_a_narrow_terminal() -> None:
     for width in (40, 60, 80, 100):
         assert max(cells(line) for line in table(REFUSED, Terminal(width)).split("\n")) <= width
-
-
-HOSTILE = st.text(min_size=1) | st.sampled_from(
-    ["\x1b]0;owned\x07", "\x1b[2J", "a\nDENY", "\u202egnp.exe", "\x9b31m", "界" * 80, "\ud800"]
-)
-
-
-def hostile_answer(name: str) -> Answer:
-    component = msgspec.structs.replace(CURL, name=name, version=name)
-    inventory = msgspec.structs.replace(
-        INVENTORY,
-        components=(component,),
-        errors=(Problem(what=name, location=Location(name, 1)),),
-        layers=tuple(
-            msgspec.structs.replace(layer, instruction=name) for layer in INVENTORY.layers
-        ),
-    )
-    findings = (hole(component, name, name),)
-    evidence = msgspec.structs.replace(
-        REFUSED,
-        inventory=inventory,
-        vulnerabilities=msgspec.structs.replace(VULNERABILITIES, findings=findings),
-    )
-    return answer(evidence)
 
 
 @given(HOSTILE, st.sampled_from([40, 100]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -29,7 +30,15 @@ def render_evidence(view: EvidenceView) -> str:
 
 def indented(value: Any) -> str:
     """Return JSON for people and programs, with a newline at its end."""
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"
+    return msgspec.json.format(_encoded(value), indent=2).decode() + "\n"
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        # A reference on the command line need not be text; half a character becomes "?".
+        return json.dumps(msgspec.to_builtins(value), ensure_ascii=False).encode("utf-8", "replace")
 
 
 def _evidence(evidence: Evidence) -> dict[str, Any]:
