@@ -52,12 +52,12 @@ Refused
       no-fixable-vulnerabilities · RUN apt-get install curl && npm ci
   CVE-2024-5535   critical  libssl3 3.0.8-1  → 3.0.15-1
       no-fixable-vulnerabilities · FROM debian:bookworm
-  the image runs as root (no user is set)
-      not-root
   CVE-2023-0464   high      libssl3 3.0.8-1  → 3.0.9-1
       no-fixable-vulnerabilities · FROM debian:bookworm
   CVE-2023-0464   high      openssl 3.0.8-1  → 3.0.9-1
       no-fixable-vulnerabilities · FROM debian:bookworm
+  the image runs as root (no user is set)
+      not-root
 
 Not known
   1 npm component cannot be judged: the feed osv is 54 days old (2026-10-01T06:00:00Z), more than

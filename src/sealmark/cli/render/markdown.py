@@ -22,9 +22,8 @@ if TYPE_CHECKING:
 MOST_ROWS = 100
 _MOST_NAMES = 5
 _SIGNS = {"allow": "✅", "deny": "❌", "unknown": "❔"}
-# A code span takes these literally, and so does the row of a table around it.
-_SAFE = re.compile(r"[A-Za-z0-9 ._:/+~@=#,()%?&;'\"*\[\]!$^{}-]+")
-
+# What can end a code span or the cell of a table around it, or begins a tag.
+_UNSAFE = re.compile(r"[`|\\<>]")
 _PROSE = " ,;()-"
 
 
@@ -118,13 +117,13 @@ def names(values: Sequence[str]) -> str:
 def code(text: str) -> str:
     """Return `text` as a code span that nothing in it can end.
 
-    Where a backtick, a pipe, a backslash or an angle bracket would make that doubtful, as an
+    Where a backtick, a pipe, a backslash or an angle bracket would make that doubtful, it is an
     HTML element in which everything but letters and digits is a character reference.
     """
     plain = printable(text).strip()
     if not plain:
         return ""
-    if _SAFE.fullmatch(plain):
+    if not _UNSAFE.search(plain):
         return f"`{plain}`"
     return "<code>" + "".join(c if c.isalnum() else f"&#{ord(c)};" for c in plain) + "</code>"
 

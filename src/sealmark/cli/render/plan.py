@@ -140,10 +140,11 @@ class _Context:
         )
 
 
-def _badness(item: Item) -> tuple[int, int, float, str, str]:
+def _badness(item: Item) -> tuple[int, float, float, str, str]:
+    """Order: exploited, by severity, by likelihood; what is no vulnerability comes after high."""
     found = item.finding
     if found is None:
-        return (1, 0, 0.0, item.id, item.label)
+        return (1, SEVERITIES.index("high") + 0.5, 0.0, item.id, item.label)
     epss = found.exploitability.probability if found.exploitability else 0.0
     exploited = 0 if found.exploited or found.kind == "malicious" else 1
     return (exploited, SEVERITIES.index(found.severity), -epss, item.id, item.label)
@@ -177,7 +178,11 @@ def _highest(type_: str, versions: Sequence[str], order: Order | None) -> str | 
         return versions[0]
     if order is None or any(order(type_, versions[0], v) is None for v in versions):
         return None
-    return max(versions, key=cmp_to_key(lambda a, b: order(type_, a, b) or 0))
+
+    def compared(a: str, b: str) -> int:
+        return order(type_, a, b) or 0
+
+    return max(versions, key=cmp_to_key(compared))
 
 
 def _with_rebase(changes: Sequence[Change], layers: Sequence[Layer]) -> Iterator[Change]:

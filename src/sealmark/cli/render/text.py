@@ -9,13 +9,13 @@ from __future__ import annotations
 import shutil
 import unicodedata
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import click
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import TextIO
+
 
 PIPED_WIDTH = 100
 _NARROWEST = 40
@@ -23,6 +23,14 @@ _WIDEST = 160
 
 Style = Literal["good", "bad", "doubt", "strong", "faint"]
 Part = str | tuple[str, Style]
+
+
+class Stream(Protocol):
+    """Where output goes."""
+
+    def isatty(self) -> bool:
+        """Tell whether a person reads it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +41,7 @@ class Terminal:
     colour: bool = False
 
 
-def terminal_of(stream: TextIO, environment: Mapping[str, str]) -> Terminal:
+def terminal_of(stream: Stream, environment: Mapping[str, str]) -> Terminal:
     """Return what `stream` is: plain unless it is a terminal (NO_COLOR: https://no-color.org)."""
     if not stream.isatty():
         return Terminal()
