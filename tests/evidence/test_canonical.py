@@ -21,6 +21,7 @@ from sealmark.evidence.canonical import (
     digest_of,
     number_text,
 )
+from sealmark.evidence.vulnerability import Exploitability, Vulnerabilities, Vulnerability
 
 # RFC 8785, appendix B: IEEE 754 bits and the text they must give.
 NUMBERS = [
@@ -147,8 +148,29 @@ def test_a_digest_is_sha256_of_the_canonical_bytes() -> None:
 @example('":1.5')
 @example({"a": '":1.5', "b": ",1.5"})
 @example(-0.0)
+@example([None, {"a": None}])
 def test_the_fast_way_and_the_careful_way_give_the_same_bytes(value: Any) -> None:
     assert canonical_json(value) == written_carefully(value)
+
+
+FINDINGS = st.builds(
+    Vulnerability,
+    id=st.text(),
+    component=st.text(),
+    status=st.sampled_from(["affected", "unknown"]),
+    feed=st.text(),
+    advisory=st.text(),
+    score=st.none() | st.floats(0, 10),
+    exploitability=st.none()
+    | st.builds(Exploitability, probability=st.floats(0, 1), percentile=st.floats(0, 1)),
+    because=st.lists(st.text(), max_size=2).map(tuple),
+)
+
+
+@given(st.builds(Vulnerabilities, findings=st.lists(FINDINGS, max_size=3).map(tuple)))
+def test_both_ways_agree_about_evidence_too(known: Vulnerabilities) -> None:
+    assert canonical_json(known) == written_carefully(known)
+    assert msgspec.json.decode(canonical_json(known), type=Vulnerabilities) == known
 
 
 @given(VALUES)
@@ -178,5 +200,5 @@ def test_whatever_the_value_the_answer_is_bytes_or_our_own_error(value: Any) -> 
 
 def test_a_large_inventory_takes_the_fast_way() -> None:
     inventory = large_inventory(300)
-    assert canonical._needs_no_care(msgspec.json.encode(inventory, order="sorted"))
+    assert canonical._needs_no_care(inventory, msgspec.json.encode(inventory, order="sorted"))
     assert canonical_json(inventory) == written_carefully(inventory)

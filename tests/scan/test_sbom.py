@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from typing import Any
+import shutil
+import subprocess
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -18,6 +20,9 @@ from sealmark.evidence.sbom.cyclonedx import cyclonedx
 from sealmark.evidence.sbom.spdx import spdx
 from sealmark.scan.sbom import read
 from sealmark.scan.sbom.read import SbomError, parse_sbom
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 WRITERS = [cyclonedx, spdx]
 
@@ -344,7 +349,7 @@ def test_the_wrapping_of_githubs_dependency_graph_is_taken_off() -> None:
         (b"{", "not a readable JSON object: Input data was truncated"),
         (b"{}", "expected an SBOM with bomFormat CycloneDX or with spdxVersion, got neither"),
         (b'{"@context": "https://spdx.org/rdf/3.0.1/x"}', "SPDX 3 is not read"),
-        (b'{"bomFormat":"CycloneDX"}', "expected CycloneDX 1.2 to 1.6, got 'None'"),
+        (b'{"bomFormat":"CycloneDX"}', "expected CycloneDX 1.2 to 1.7, got 'None'"),
         (b'{"bomFormat":"CycloneDX","specVersion":"9"}', "got '9'"),
         (b'{"spdxVersion":"SPDX-1.0"}', "expected SPDX SPDX-2.2 to SPDX-2.3, got 'SPDX-1.0'"),
         (b'{"bomFormat":"CycloneDX","specVersion":"1.5","components":7}', "not a readable Cyc"),
@@ -444,3 +449,57 @@ def test_any_bytes_are_refused_in_one_line(content: bytes) -> None:
     with pytest.raises(SbomError) as refused:
         parse_sbom(content)
     assert "\n" not in str(refused.value)
+
+
+PACKAGE_JSON = {
+    "name": "shop",
+    "version": "1.0.0",
+    "dependencies": {"lodash": "4.17.20", "@babel/code-frame": "7.0.0"},
+}
+LOCK = {
+    "name": "shop",
+    "version": "1.0.0",
+    "lockfileVersion": 3,
+    "packages": {
+        "": PACKAGE_JSON,
+        "node_modules/lodash": {"version": "4.17.20", "license": "MIT"},
+        "node_modules/@babel/code-frame": {"version": "7.0.0", "license": "MIT"},
+    },
+}
+
+
+@pytest.mark.parametrize("style", ["cyclonedx", "spdx"])
+def test_what_npm_itself_writes_is_read(style: str, tmp_path: Path) -> None:
+    if shutil.which("npm") is None:
+        pytest.skip("needs npm, which writes bills of materials since version 9.5")
+    (tmp_path / "package.json").write_text(json.dumps(PACKAGE_JSON))
+    (tmp_path / "package-lock.json").write_text(json.dumps(LOCK))
+    written = subprocess.run(
+        ["npm", "sbom", "--offline", "--package-lock-only", f"--sbom-format={style}"],
+        cwd=tmp_path,
+        capture_output=True,
+        timeout=60,
+    )
+    if written.returncode:
+        pytest.skip("this npm cannot write bills of materials")
+    inventory = parse_sbom(written.stdout)
+    assert [(c.name, c.version, c.ecosystem, c.licenses) for c in inventory.components] == [
+        ("@babel/code-frame", "7.0.0", "npm", ("MIT",)),
+        ("lodash", "4.17.20", "npm", ("MIT",)),
+    ]
+    assert inventory.errors == ()
+
+
+def test_what_the_cyclonedx_project_writes_is_read() -> None:
+    model = pytest.importorskip("cyclonedx.model.component", reason="needs cyclonedx-python-lib")
+    from cyclonedx.model.bom import Bom
+    from cyclonedx.output import make_outputter
+    from cyclonedx.schema import OutputFormat, SchemaVersion
+    from packageurl import PackageURL
+
+    purl = PackageURL("pypi", None, "requests", "2.19.1")
+    bom = Bom(components=[model.Component(name="requests", version="2.19.1", purl=purl)])
+    for version in ("V1_2", "V1_3", "V1_4", "V1_5", "V1_6", "V1_7"):
+        text = make_outputter(bom, OutputFormat.JSON, SchemaVersion[version]).output_as_string()
+        (component,) = parse_sbom(text.encode()).components
+        assert (component.name, component.version) == ("requests", "2.19.1")

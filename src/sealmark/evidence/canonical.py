@@ -25,10 +25,14 @@ LARGEST_INTEGER = 2**53 - 1
 
 _SORTED = msgspec.json.Encoder(order="sorted")
 _SUPPLEMENTARY = re.compile(rb"[\xf0-\xf4]")
+_FLOAT_IN_ARRAY = re.compile(rb"[\[,]-?[0-9]+[.e]")
 _FLOAT_IN_OBJECT = re.compile(rb'":-?[0-9]+[.e]')
 # Folds what can begin a number into "0" and what can precede one in an array into "[".
 _FOLDED = bytes.maketrans(b"123456789-,", b"0000000000[")
 _NUMBER_IN_ARRAY = b"[0"
+# A null may have been NaN, which MessagePack keeps: a double whose exponent is all ones.
+_PACKED = msgspec.msgpack.Encoder()
+_NOT_FINITE = re.compile(rb"\xcb[\x7f\xff][\xf0-\xff]")
 _LONG_INTEGER = b"0" * len(str(LARGEST_INTEGER))
 
 
@@ -78,17 +82,21 @@ def _encode(value: Any) -> bytes:
         encoded = _SORTED.encode(value)
     except TypeError:  # keys that are no strings; the careful way makes them strings first
         return _written(value)
-    return encoded if _needs_no_care(encoded) else _written(value)
+    return encoded if _needs_no_care(value, encoded) else _written(value)
 
 
-def _needs_no_care(encoded: bytes) -> bool:
+def _needs_no_care(value: Any, encoded: bytes) -> bool:
     """Tell whether msgspec's bytes are canonical; a doubtful answer is no."""
     if not encoded.isascii() and _SUPPLEMENTARY.search(encoded):
         return False
-    if encoded[:1] not in b'{["' or b"null" in encoded or _FLOAT_IN_OBJECT.search(encoded):
+    if encoded[:1] not in b'{["' or _FLOAT_IN_OBJECT.search(encoded):
+        return False
+    if b"null" in encoded and _NOT_FINITE.search(_PACKED.encode(value)):
         return False
     folded = encoded.translate(_FOLDED)
-    return _NUMBER_IN_ARRAY not in folded and _LONG_INTEGER not in folded
+    if _NUMBER_IN_ARRAY in folded and _FLOAT_IN_ARRAY.search(encoded):
+        return False
+    return _LONG_INTEGER not in folded
 
 
 def _written(value: Any) -> bytes:

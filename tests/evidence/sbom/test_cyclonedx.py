@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.bom import BABEL, EVIDENCE, INVENTORY, LIBSSL, PYYAML, STAMP, SUBJECT
@@ -24,6 +25,17 @@ def entry(purl: str, document: dict[str, Any] = DOCUMENT) -> dict[str, Any]:
 
 def test_the_document_is_valid_by_the_official_schema() -> None:
     assert errors(cyclonedx_validator("1.6"), DOCUMENT) == []
+
+
+def test_another_implementation_reads_the_same_components() -> None:
+    bom = pytest.importorskip("cyclonedx.model.bom", reason="needs cyclonedx-python-lib")
+    read = bom.Bom.from_json(DOCUMENT)
+    assert {str(c.purl.name) for c in read.components if c.purl} == {
+        "core", "libssl3", "pyyaml", "shop",
+    }  # fmt: skip
+    assert {v.id for v in read.vulnerabilities} == {
+        "CVE-2020-14343", "CVE-2023-0464", "CVE-2024-1",
+    }  # fmt: skip
 
 
 def test_evidence_without_an_inventory_is_still_a_valid_document() -> None:

@@ -1,4 +1,4 @@
-"""CycloneDX JSON, versions 1.2 to 1.6 (ECMA-424), as far as an inventory needs it."""
+"""CycloneDX JSON, versions 1.2 to 1.7 (ECMA-424), as far as an inventory needs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bills of materials as input: CycloneDX 1.2 to 1.6 and SPDX 2.2 and 2.3, as JSON.
+"""Bills of materials as input: CycloneDX 1.2 to 1.7 and SPDX 2.2 and 2.3, as JSON.
 
 Whoever wrote the document says what is inside; it is taken at its word, but nothing it leaves
 open is taken for harmless. A component without a package URL or a version, and a list that calls
@@ -72,7 +72,7 @@ def _read(content: bytes) -> Bill:
         content = bytes(heading.wrapped)  # as GitHub's dependency graph hands it out
         heading = _decode(content, _Heading, "JSON object")
     if heading.bom_format == "CycloneDX":
-        _check("CycloneDX", heading.spec_version, ("1.2", "1.3", "1.4", "1.5", "1.6"))
+        _check("CycloneDX", heading.spec_version, ("1.2", "1.3", "1.4", "1.5", "1.6", "1.7"))
         return read_cyclonedx(_decode(content, CycloneDx, "CycloneDX document"))
     if heading.spdx_version is not None:
         _check("SPDX", heading.spdx_version, ("SPDX-2.2", "SPDX-2.3"))
