@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from hypothesis import strategies as st
-from tests.support.answers import CURL, INVENTORY, REFUSED, VULNERABILITIES, answer, hole
+from tests.support.answers import CURL, INVENTORY, REFUSED, SUBJECT, VULNERABILITIES, answer, hole
 
 from sealmark.evidence.component import Location
 from sealmark.evidence.inventory import Problem
@@ -55,4 +55,11 @@ def hostile_answer(name: str) -> Answer:
         ),
     )
     known = msgspec.structs.replace(VULNERABILITIES, findings=(hole(component, name, name),))
-    return answer(msgspec.structs.replace(REFUSED, inventory=inventory, vulnerabilities=known))
+    return answer(
+        msgspec.structs.replace(
+            REFUSED,
+            subject=msgspec.structs.replace(SUBJECT, platform=name),
+            inventory=inventory,
+            vulnerabilities=known,
+        )
+    )

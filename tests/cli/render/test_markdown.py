@@ -2,14 +2,23 @@ from __future__ import annotations
 
 import re
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from markdown_it import MarkdownIt
-from tests.support.answers import ALLOWED, IMAGE, REFUSED, answer
+from tests.support.answers import (
+    ALLOWED,
+    CURL,
+    IMAGE,
+    REFUSED,
+    VULNERABILITIES,
+    answer,
+    hole,
+)
 from tests.support.hostile import HOSTILE, hostile_answer
 
 from sealmark.cli.render import render_decision
-from sealmark.cli.render.markdown import code, prose
+from sealmark.cli.render.markdown_text import code, prose
 
 READER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 
@@ -39,7 +48,7 @@ def test_a_comment_says_the_verdict_and_what_to_do_and_folds_the_rest_away() -> 
         """\
 ### ❌ DENY: `registry.example/shop:1.0`
 
-`sha256:aaaaaaaaaaaa` · linux/amd64 · 6 refusals · 1 unknown
+`sha256:aaaaaaaaaaaa` · `linux/amd64` · 6 refusals · 1 unknown
 
 | What to do | Clears | |
 |---|---:|---|
@@ -62,7 +71,7 @@ def test_an_allowance_is_short() -> None:
         """\
 ### ✅ ALLOW: `registry.example/shop:1.0`
 
-`sha256:aaaaaaaaaaaa` · linux/amd64
+`sha256:aaaaaaaaaaaa` · `linux/amd64`
 
 <sub>Ledger entry 41: `sealmark ledger prove 41` · valid until `2026-12-01T06:00:00Z`</sub>
 """
@@ -94,3 +103,14 @@ def test_what_a_code_span_cannot_hold_is_spelled_out_and_reads_the_same(text: st
 
 def test_a_mention_in_a_sentence_pings_nobody() -> None:
     assert prose("see @team and #1") == "see &#64;<!-- -->team and &#35;<!-- -->1"
+
+
+def test_a_comment_fits_into_what_github_takes() -> None:
+    findings = tuple(hole(CURL, f"CVE-{'<|>' * 99}{i}", "8" * 900) for i in range(900))
+    known = msgspec.structs.replace(VULNERABILITIES, findings=findings)
+    text = render_decision(
+        "markdown", answer(msgspec.structs.replace(REFUSED, vulnerabilities=known)), IMAGE
+    )
+    assert len(text) <= 65_536
+    assert "more" in text
+    assert text.count("<details>") == text.count("</details>") == 2

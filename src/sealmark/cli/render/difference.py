@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sealmark.cli.render.json_document import indented
-from sealmark.cli.render.markdown import code, prose
+from sealmark.cli.render.markdown_text import code, fitting, prose
 from sealmark.cli.render.table import MOST_ITEMS, counted, short_digest
 from sealmark.cli.render.text import Page
 
@@ -73,11 +73,10 @@ def _folded(title: str, lines: Sequence[str]) -> Iterator[str]:
         yield from ("", "</details>")
 
 
-def _listed(lines: Iterable[str]) -> Iterator[str]:
-    for number, line in enumerate(lines):
-        if number == 0:
-            yield ""
-        yield f"- {code(line)}"
+def _listed(lines: Iterable[str]) -> list[str]:
+    """Return a list with the blank line it needs before it, nothing where it is empty."""
+    listed = list(fitting(f"- {code(line)}" for line in lines))
+    return ["", *listed] if listed else []
 
 
 def _lines(page: Page, lines: Sequence[str]) -> None:

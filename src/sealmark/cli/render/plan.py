@@ -80,11 +80,6 @@ class Plan:
     warnings: tuple[Item, ...]
     errors: tuple[str, ...]
 
-    @property
-    def cleared(self) -> int:
-        """How many of the items that `changes` are about they clear together."""
-        return len({id(item) for change in self.changes for item in change.items})
-
 
 def plan(judgement: Judgement, evidence: Evidence | None, order: Order | None = None) -> Plan:
     """Group the reasons of a judgement.
