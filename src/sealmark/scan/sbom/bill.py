@@ -21,7 +21,7 @@ from sealmark.scan.sbom.packages import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
 MAX_COMPONENTS = 200_000
 """Most components that are read."""
@@ -63,19 +63,19 @@ def inventory_of(bill: Bill) -> Inventory:
     problems = list(bill.problems)
     parsed = list(_parsed(bill.items, problems))
     system = _known_system(bill.system, [purl for _, purl in parsed])
-    components: dict[str, Component] = {}
+    found: dict[str, list[Component]] = {}
     for item, purl in parsed:
         component = _component(item, purl, system, len(bill.layers))
         if component is None:
             problems.append(_problem(f"{_label(item)} has no version", purl.type))
             continue
-        known = components.get(component.purl)
-        components[component.purl] = _merged(known, component) if known else component
-    problems += _missing_sources(components.values())
+        found.setdefault(component.purl, []).append(component)
+    components = tuple(_merged(found[purl]) for purl in sorted(found))
+    problems += _missing_sources(components)
     return Inventory(
         operating_system=system,
         layers=bill.layers,
-        components=tuple(components[purl] for purl in sorted(components)),
+        components=components,
         errors=_bounded(problems),
     )
 
@@ -137,14 +137,17 @@ def _within(location: Location, layers: int) -> Location:
     return Location(printable(location.path), location.layer if known else None)
 
 
-def _merged(known: Component, again: Component) -> Component:
-    """Return one component for what two entries with one package URL say."""
+def _merged(entries: Sequence[Component]) -> Component:
+    """Return one component for what the entries with one package URL say."""
+    first = entries[0]
+    if len(entries) == 1:
+        return first
     return msgspec.structs.replace(
-        known,
-        source=known.source or again.source,
-        licenses=tuple(dict.fromkeys((*known.licenses, *again.licenses))),
-        installed=known.installed or again.installed,
-        locations=tuple(dict.fromkeys((*known.locations, *again.locations))),
+        first,
+        source=next((entry.source for entry in entries if entry.source), None),
+        licenses=licenses(text for entry in entries for text in entry.licenses),
+        installed=any(entry.installed for entry in entries),
+        locations=tuple(dict.fromkeys(place for entry in entries for place in entry.locations)),
     )
 
 

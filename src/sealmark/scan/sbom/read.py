@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from sealmark.evidence.inventory import Inventory
     from sealmark.scan.sbom.bill import Bill
 
-MAX_BYTES = 256 << 20
+MAX_BYTES = 128 << 20
 """Largest document that is read."""
-MAX_VALUES = 60 * MAX_COMPONENTS
+MAX_VALUES = 30 * MAX_COMPONENTS
 """Most JSON values in a document, counted by the marks between them."""
 
 T = TypeVar("T")
