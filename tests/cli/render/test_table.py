@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from tests.support.answers import (
     REFUSED,
     VULNERABILITIES,
     answer,
+    debian,
     hole,
 )
 from tests.support.hostile import HOSTILE, hostile_answer
@@ -136,3 +139,38 @@ def test_nothing_from_an_image_commands_the_terminal_or_breaks_the_width(
         assert cells(line) <= width
     assert page.startswith("DENY  ")
     assert page.count("\nDENY") == 0
+
+
+def test_a_newer_base_is_shown_with_what_it_makes_idle() -> None:
+    components = tuple(debian(f"lib{i}", f"lib{i}", "1") for i in range(6))
+    findings = tuple(hole(component, f"CVE-2024-{component.name}", "2") for component in components)
+    evidence = msgspec.structs.replace(
+        ALLOWED,
+        inventory=msgspec.structs.replace(INVENTORY, components=components),
+        vulnerabilities=msgspec.structs.replace(VULNERABILITIES, findings=findings),
+    )
+    page = table(evidence)
+    assert page[page.index("What to do") : page.index("\n\nRefused")] == (
+        """\
+What to do
+  1. rebuild on a newer base image, once it has the fixes                            clears 6 of 6
+     lowest layer: FROM debian:bookworm
+     instead of: upgrade lib0 to 2; upgrade lib1 to 2; upgrade lib2 to 2; upgrade lib3 to 2; and 2
+     more"""
+    )
+
+
+HEAVY = ("rich", "httpx", "cryptography", "ssl", "asyncio", "packaging", "importlib.metadata")
+
+
+def test_showing_a_table_loads_nothing_heavy() -> None:
+    program = (
+        "import sys\n"
+        "from sealmark.cli.render import DECISION_FORMATS\n"
+        "from sealmark.cli.render.order import version_order\n"
+        "import sealmark.cli.render.table, sealmark.cli.render.plan\n"
+        "version_order('deb', '1', '2')\n"
+        f"print(*[name for name in {HEAVY!r} if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout.strip(), done.stderr) == ("", "")

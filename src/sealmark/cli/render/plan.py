@@ -194,7 +194,9 @@ def _with_rebase(changes: Sequence[Change], layers: Sequence[Layer]) -> Iterator
         yield from changes
         return
     asked = next((change for change in changes if change.kind == "rebase"), None)
-    base = asked or Change("rebase", "rebuild on a newer base image", (), layers[0].instruction)
+    base = asked or Change(
+        "rebase", "rebuild on a newer base image, once it has the fixes", (), layers[0].instruction
+    )
     yield replace(base, items=(*base.items, *in_base), instead_of=tuple(_ranked(idle)))
     yield from (change for change in changes if change is not asked and change not in idle)
 
