@@ -70,6 +70,7 @@ WORDS = st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_
 
 
 @pytest.mark.parametrize("write", WRITERS)
+@settings(deadline=None)
 @given(
     st.builds(
         Component,
@@ -427,13 +428,14 @@ HEADINGS = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(HEADINGS, st.dictionaries(KEYS, TREES))
 def test_any_json_is_read_or_refused(heading: dict[str, str], rest: dict[str, Any]) -> None:
     with contextlib.suppress(SbomError):
         parse_sbom(json.dumps({**rest, **heading}).encode("utf-8", "surrogatepass"))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(st.sampled_from(WRITERS), st.data())
 def test_a_document_with_bytes_changed_is_read_or_refused(write: Any, data: st.DataObject) -> None:
     content = bytearray(json.dumps(write(EVIDENCE, STAMP)).encode())
@@ -445,6 +447,7 @@ def test_a_document_with_bytes_changed_is_read_or_refused(write: Any, data: st.D
         assert isinstance(parse_sbom(bytes(content[:end])), Inventory)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_bytes_are_refused_in_one_line(content: bytes) -> None:
     with pytest.raises(SbomError) as refused:

@@ -5,7 +5,7 @@ import json
 import jsonschema_rs
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.answers import (
     ALLOWED,
@@ -198,6 +198,7 @@ def test_a_difference_as_json_reads_back() -> None:
     assert msgspec.convert(document["difference"], type=Difference) == DIFFERENCE
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 def test_every_format_takes_every_text(text: str) -> None:
     given_answer = hostile_answer(text)
@@ -211,6 +212,7 @@ def test_every_format_takes_every_text(text: str) -> None:
         assert render_difference(style, difference, (text, text)).encode()
 
 
+@settings(deadline=None)
 @given(HOSTILE, st.integers(40, 100))
 def test_tables_of_evidence_and_differences_obey_the_width_and_command_nothing(
     text: str, width: int
@@ -230,6 +232,7 @@ def test_a_format_that_is_not_there_is_a_usage_error() -> None:
         render_decision("yaml", answer(ALLOWED), IMAGE)
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "N", "P", "Zs"])), st.integers(3, 30))
 def test_wrapping_loses_nothing_but_blanks(text: str, width: int) -> None:
     lines = list(wrap(text, width))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import xml.etree.ElementTree as ET
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from tests.support.answers import ALLOWED, IMAGE, REFUSED, answer
 from tests.support.hostile import HOSTILE, hostile_answer
 
@@ -68,6 +68,7 @@ def test_an_error_of_the_policy_fails_the_build() -> None:
     assert suite.get("errors") == "1"
 
 
+@settings(deadline=None)
 @given(HOSTILE)
 def test_whatever_an_image_holds_the_document_is_well_formed_and_has_the_same_cases(
     text: str,

@@ -6,7 +6,7 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.answers import (
     ALLOWED,
@@ -129,6 +129,7 @@ def test_the_page_fits_a_narrow_terminal() -> None:
         assert max(cells(line) for line in table(REFUSED, Terminal(width)).split("\n")) <= width
 
 
+@settings(deadline=None)
 @given(HOSTILE, st.sampled_from([40, 100]))
 def test_nothing_from_an_image_commands_the_terminal_or_breaks_the_width(
     name: str, width: int

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.bom import BABEL, EVIDENCE, INVENTORY, LIBSSL, PYYAML, STAMP, SUBJECT
 from tests.support.large import large_inventory
@@ -123,6 +123,7 @@ def test_the_same_image_gives_the_same_document_every_time() -> None:
     assert cyclonedx(other, STAMP)["serialNumber"] != DOCUMENT["serialNumber"]
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(min_size=1), st.lists(st.text(), max_size=3).map(tuple))
 def test_no_text_in_a_package_makes_the_document_invalid(
     name: str, path: str, licences: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""SPDX 2.3 JSON (ISO/IEC 5962 and its successor) from evidence."""
+"""SPDX 2.3 JSON (the successor of ISO/IEC 5962:2021) from evidence."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ ANNOTATION = "sealmark:properties "
 
 _DOCUMENT = "SPDXRef-DOCUMENT"
 _SUBJECT = "SPDXRef-Subject"
-_PURPOSES = {"image": "CONTAINER", "rootfs": "FILE", "sbom": "OTHER"}
+_PURPOSES = {"image": "CONTAINER", "rootfs": "OTHER", "sbom": "OTHER"}
 _NOT_IN_AN_ID = re.compile(r"[^A-Za-z0-9.-]+")
 
 

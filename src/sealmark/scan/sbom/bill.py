@@ -99,7 +99,7 @@ def _known_system(
 ) -> OperatingSystem | None:
     """Return the operating system, if need be from what all packages agree on."""
     if stated is not None:
-        return stated if stated.ecosystem else identified(stated)
+        return identified(stated)
     named = {system for purl in purls if (system := system_of(purl))}
     return named.pop() if len(named) == 1 else None
 

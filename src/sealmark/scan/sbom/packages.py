@@ -99,16 +99,29 @@ def system_of(purl: PackageUrl) -> OperatingSystem | None:
 
 
 def identified(system: OperatingSystem) -> OperatingSystem:
-    """Return a system by the id that os-release gives it, with its ecosystem and support."""
-    id_ = printable(system.id.lower())[:MAX_FIELD]
-    return identify(
-        msgspec.structs.replace(
-            system,
-            id=_ALIASES.get(id_, id_),
-            version_id=printable(system.version_id)[:MAX_FIELD],
-            name=printable(system.name)[:MAX_FIELD],
-        )
+    """Return a system by the id that os-release gives it, with its ecosystem and support.
+
+    What a document states itself about these two is kept.
+    """
+    id_ = _field(system.id.lower())
+    named = msgspec.structs.replace(
+        system,
+        id=_ALIASES.get(id_, id_),
+        version_id=_field(system.version_id),
+        version_codename=_field(system.version_codename),
+        name=_field(system.name),
+        id_like=tuple(map(_field, system.id_like)),
     )
+    known = identify(named)
+    return msgspec.structs.replace(
+        named,
+        ecosystem=_field(system.ecosystem or "") or known.ecosystem,
+        support_ends=_field(system.support_ends or "") or known.support_ends,
+    )
+
+
+def _field(text: str) -> str:
+    return printable(text)[:MAX_FIELD]
 
 
 def ecosystem_of(purl: PackageUrl, system: OperatingSystem | None) -> str | None:
