@@ -234,6 +234,18 @@ def test_a_list_without_any_source_package_says_too_little_about_debian() -> Non
     )
 
 
+def test_a_debian_package_without_a_source_is_its_own_source_where_others_name_theirs() -> None:
+    purls = ("libssl3@3?upstream=openssl&distro=debian-12", "bash@5?distro=debian-12")
+    inventory = parsed(
+        cyclonedx_of(*[{"name": "x", "purl": f"pkg:deb/debian/{purl}"} for purl in purls])
+    )
+    assert [component.source for component in inventory.components] == [
+        Source("bash", "5"),
+        Source("openssl", "3"),
+    ]
+    assert inventory.errors == ()
+
+
 def test_a_list_that_calls_itself_incomplete_is_believed() -> None:
     document = cyclonedx_of(compositions=[{"aggregate": "incomplete"}])
     assert parsed(document).errors == (

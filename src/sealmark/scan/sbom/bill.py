@@ -70,8 +70,8 @@ def inventory_of(bill: Bill) -> Inventory:
             problems.append(_problem(f"{_label(item)} has no version", purl.type))
             continue
         found.setdefault(component.purl, []).append(component)
-    components = tuple(_merged(found[purl]) for purl in sorted(found))
-    problems += _missing_sources(components)
+    merged = [_merged(found[purl]) for purl in sorted(found)]
+    components = _with_sources(merged, problems)
     return Inventory(
         operating_system=system,
         layers=bill.layers,
@@ -151,18 +151,24 @@ def _merged(entries: Sequence[Component]) -> Component:
     )
 
 
-def _missing_sources(components: Iterable[Component]) -> list[Problem]:
-    """Say so where a document leaves source packages out altogether."""
-    by_type: dict[str, bool] = {}
-    for component in components:
-        if component.type in _BY_SOURCE:
-            known = by_type.get(component.type, False)
-            by_type[component.type] = known or component.source is not None
-    return [
-        _problem(f"no {type_} package names its source package, which advisories are about", type_)
-        for type_, known in by_type.items()
-        if not known
-    ]
+def _with_sources(
+    components: Sequence[Component], problems: list[Problem]
+) -> tuple[Component, ...]:
+    """Fill in source packages that are left out because they are called like the binary.
+
+    A document that names none at all does not know them, and says too little to be judged.
+    """
+    known = {component.type for component in components if component.source}
+    lacking = {c.type for c in components if c.type in _BY_SOURCE and c.type not in known}
+    for type_ in sorted(lacking):
+        what = f"no {type_} package names its source package, which advisories are about"
+        problems.append(_problem(what, type_))
+    return tuple(
+        msgspec.structs.replace(c, source=Source(c.name, c.version))
+        if c.source is None and c.type in _BY_SOURCE and c.type in known
+        else c
+        for c in components
+    )
 
 
 def _label(item: Item) -> str:
