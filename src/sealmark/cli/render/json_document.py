@@ -1,0 +1,47 @@
+"""The answer as one JSON object: `decision` and `evidence` as their schemas say, and `ledger`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+if TYPE_CHECKING:
+    from sealmark.cli.render.view import EvidenceView, View
+    from sealmark.evidence.document import Evidence
+
+
+def render(view: View) -> str:
+    """Return the decision, the evidence behind it, and the ledger's index of the decision."""
+    document = {
+        "schema": "sealmark/answer/v1",
+        "decision": view.decision,
+        "evidence": _evidence(view.evidence),
+        "ledger": {"index": view.index},
+    }
+    return indented(document)
+
+
+def render_evidence(view: EvidenceView) -> str:
+    """Return the evidence."""
+    return indented(_evidence(view.evidence))
+
+
+def indented(value: Any) -> str:
+    """Return JSON for people and programs, with a newline at its end."""
+    return msgspec.json.format(_encoded(value), indent=2).decode() + "\n"
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        # A reference on the command line need not be text; half a character becomes "?".
+        return json.dumps(msgspec.to_builtins(value), ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _evidence(evidence: Evidence) -> dict[str, Any]:
+    """Name the schema, which the type leaves out as its default."""
+    encoded: dict[str, Any] = msgspec.to_builtins(evidence)
+    return {"schema": evidence.schema} | encoded

@@ -1,0 +1,163 @@
+"""Text on a terminal or in a pipe: widths, wrapping, colour, and nothing that commands a terminal.
+
+Every piece of text goes through `Page`, which escapes control characters: file names, labels and
+licences come out of images that strangers made.
+"""
+
+from __future__ import annotations
+
+import shutil
+import unicodedata
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+
+PIPED_WIDTH = 100
+_NARROWEST = 40
+_WIDEST = 160
+
+Style = Literal["good", "bad", "doubt", "strong", "faint"]
+Part = str | tuple[str, Style]
+
+
+class Stream(Protocol):
+    """Where output goes."""
+
+    def isatty(self) -> bool:
+        """Tell whether a person reads it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """How wide the output is, in cells, and whether it takes colour."""
+
+    width: int = PIPED_WIDTH
+    colour: bool = False
+
+
+def terminal_of(stream: Stream, environment: Mapping[str, str]) -> Terminal:
+    """Return what `stream` is: plain unless it is a terminal (NO_COLOR: https://no-color.org)."""
+    if not stream.isatty():
+        return Terminal()
+    columns = shutil.get_terminal_size((PIPED_WIDTH, 24)).columns
+    colour = not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+    return Terminal(min(max(columns, _NARROWEST), _WIDEST), colour)
+
+
+def printable(text: str) -> str:
+    """Return `text` on one line with controls, bidirectional marks and surrogates escaped."""
+    if text.isprintable():
+        return text
+    flowing = " ".join(text.split())
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in flowing)
+
+
+def cells(text: str) -> int:
+    """Return how many cells printable `text` takes."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_cells_of, text))
+
+
+def _cells_of(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def clip(text: str, width: int) -> str:
+    """Return as much of the beginning as fits, with an ellipsis where something is left out."""
+    if cells(text) <= width:
+        return text
+    kept, used = "", 1
+    for character in text:
+        used += _cells_of(character)
+        if used > width:
+            break
+        kept += character
+    return kept + "…" if width > 0 else ""
+
+
+def clip_middle(text: str, width: int) -> str:
+    """Return beginning and end: both ends of a name tell it from others."""
+    if cells(text) <= width:
+        return text
+    head = clip(text, max(width // 2, 1))
+    tail = ""
+    for character in reversed(text):
+        if cells(head) + cells(tail) + _cells_of(character) > width:
+            break
+        tail = character + tail
+    return head + tail
+
+
+def pad(text: str, width: int) -> str:
+    """Return `text` clipped or filled up to exactly `width` cells."""
+    clipped = clip(text, width)
+    return clipped + " " * (width - cells(clipped))
+
+
+def wrap(text: str, width: int) -> Iterator[str]:
+    """Yield lines of at most `width` cells, broken between words where that is possible."""
+    line = ""
+    for word in text.split(" "):
+        if line and cells(line) + 1 + cells(word) > width:
+            yield line
+            line = ""
+        line = f"{line} {word}" if line else word
+        while cells(line) > width:
+            head = clip(line, width + 1)[:-1] or line[0]
+            yield head
+            line = line[len(head) :]
+    yield line
+
+
+class Page:
+    """Collects lines; each is escaped, fitted to the width, and coloured at last."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.width = terminal.width
+        self._colour = terminal.colour
+        self._lines: list[str] = []
+
+    def line(self, *parts: Part, indent: int = 0) -> None:
+        """Add one line, clipped at the right."""
+        left = self.width - indent
+        line = " " * indent
+        for part in parts:
+            text, style = part if isinstance(part, tuple) else (part, None)
+            fitting = clip(printable(text), left)
+            left -= cells(fitting)
+            line += self._painted(fitting, style)
+        self._lines.append(line.rstrip())
+
+    def paragraph(self, text: str, indent: int = 0, style: Style | None = None) -> None:
+        """Add a text, on as many lines as it takes."""
+        for line in wrap(printable(text), self.width - indent):
+            self._lines.append(" " * indent + self._painted(line, style))
+
+    def heading(self, text: str) -> None:
+        """Begin a section."""
+        self._lines.append("")
+        self.line((text, "strong"))
+
+    def text(self) -> str:
+        """Return the page, with a newline at its end."""
+        return "\n".join(self._lines) + "\n"
+
+    def _painted(self, text: str, style: Style | None) -> str:
+        if not self._colour or style is None or not text:
+            return text
+        return {
+            "good": lambda: click.style(text, fg="green", bold=True),
+            "bad": lambda: click.style(text, fg="red", bold=True),
+            "doubt": lambda: click.style(text, fg="yellow", bold=True),
+            "strong": lambda: click.style(text, bold=True),
+            "faint": lambda: click.style(text, dim=True),
+        }[style]()
