@@ -1,0 +1,239 @@
+"""The advisory database, written: built beside the old file, then put in its place in one step."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sqlite3
+import tempfile
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sealmark.adapters.advisory_database import (
+    APPLICATION_ID,
+    BLOCK,
+    FORMAT,
+    PROBABILITY_SCALE,
+    AdvisoryDatabase,
+    DatabaseError,
+    content_digest,
+    cve_number,
+    pack,
+)
+from sealmark.errors import ServiceError
+from sealmark.scan.vulnerabilities.feed import (
+    AdvisoryFeed,
+    AnyFeed,
+    ExploitabilityFeed,
+    ExploitedFeed,
+    SupportFeed,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from sealmark.artifact.digest import Digest
+
+_SCHEMA = f"""
+PRAGMA page_size = 4096;
+PRAGMA journal_mode = OFF;
+PRAGMA synchronous = OFF;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {FORMAT};
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE feeds (
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, body BLOB NOT NULL, provenance BLOB NOT NULL);
+CREATE TABLE partitions (
+  id INTEGER PRIMARY KEY, feed INTEGER NOT NULL, ecosystem TEXT NOT NULL);
+CREATE TABLE packages (
+  partition INTEGER, package TEXT, body BLOB NOT NULL,
+  PRIMARY KEY (partition, package)) WITHOUT ROWID;
+CREATE TABLE advisories (
+  feed INTEGER, block INTEGER, body BLOB NOT NULL, PRIMARY KEY (feed, block)) WITHOUT ROWID;
+CREATE TABLE exploited (
+  cve INTEGER, feed INTEGER, body BLOB NOT NULL, PRIMARY KEY (cve, feed)) WITHOUT ROWID;
+CREATE TABLE exploitability (
+  cve INTEGER, feed INTEGER, probability INTEGER NOT NULL, percentile INTEGER NOT NULL,
+  PRIMARY KEY (cve, feed)) WITHOUT ROWID;
+CREATE TABLE support (
+  product TEXT, release TEXT, feed INTEGER, ends TEXT,
+  PRIMARY KEY (product, release, feed)) WITHOUT ROWID;
+"""
+
+
+@contextmanager
+def updating(path: Path) -> Iterator[None]:
+    """Hold the right to replace the database at `path`; a second updater waits for the first."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with path.with_suffix(".lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def write_database(
+    path: Path,
+    feeds: Iterable[AnyFeed],
+    keep: Path | None = None,
+    written: Callable[[AnyFeed], None] = lambda _: None,
+) -> Digest:
+    """Build a database from `feeds` and put it at `path` in one step; return its digest.
+
+    Feeds of the database at `keep` that are not among `feeds` are carried over as they are. On
+    any error the old file stays as it was. Raises ServiceError where the disk refuses.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".new")
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        digest = _build(temporary, feeds, keep, written)
+        _replace(temporary, path)
+    except (sqlite3.Error, OSError) as error:
+        raise ServiceError(f"cannot write the advisory database {path}: {error}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return digest
+
+
+def _replace(temporary: Path, path: Path) -> None:
+    temporary.chmod(0o644)
+    _sync(temporary)
+    temporary.replace(path)
+    _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _build(
+    path: Path, feeds: Iterable[AnyFeed], keep: Path | None, written: Callable[[AnyFeed], None]
+) -> Digest:
+    with closing(sqlite3.connect(path, uri=True, isolation_level=None)) as connection:
+        connection.executescript(_SCHEMA)
+        connection.execute("BEGIN")
+        for feed in feeds:
+            _write_feed(connection, feed)
+            written(feed)
+        connection.execute("COMMIT")
+        if keep is not None:
+            _carry_over(connection, keep)
+        digest = content_digest(connection)
+        connection.execute("INSERT INTO meta VALUES ('digest', ?)", (str(digest),))
+        connection.execute("VACUUM")
+        return digest
+
+
+def _write_feed(connection: sqlite3.Connection, feed: AnyFeed) -> None:
+    try:
+        number = connection.execute(
+            "INSERT INTO feeds (name, body, provenance) VALUES (?, ?, ?)",
+            (
+                feed.feed.name,
+                msgspec.msgpack.encode(feed.feed),
+                msgspec.msgpack.encode(feed.provenance),
+            ),
+        ).lastrowid
+    except sqlite3.IntegrityError:
+        raise DatabaseError(
+            f"two inputs are both named {feed.feed.name!r}: rename one, or leave one out"
+        ) from None
+    assert number is not None
+    match feed:
+        case AdvisoryFeed():
+            _write_advisories(connection, number, feed)
+        case ExploitedFeed():
+            connection.executemany(
+                "INSERT INTO exploited VALUES (?, ?, ?)",
+                (
+                    (cve_number(cve), number, msgspec.msgpack.encode(value))
+                    for cve, value in feed.exploited.items()
+                ),
+            )
+        case ExploitabilityFeed():
+            connection.executemany(
+                "INSERT INTO exploitability VALUES (?, ?, ?, ?)",
+                (
+                    (
+                        cve_number(cve),
+                        number,
+                        round(value.probability * PROBABILITY_SCALE),
+                        round(value.percentile * PROBABILITY_SCALE),
+                    )
+                    for cve, value in feed.exploitability.items()
+                ),
+            )
+        case SupportFeed():
+            connection.executemany(
+                "INSERT OR REPLACE INTO support VALUES (?, ?, ?, ?)",
+                ((end.product, end.release, number, end.ends) for end in feed.ends),
+            )
+
+
+def _write_advisories(connection: sqlite3.Connection, number: int, feed: AdvisoryFeed) -> None:
+    blocks = range(0, len(feed.advisories), BLOCK)
+    connection.executemany(
+        "INSERT INTO advisories VALUES (?, ?, ?)",
+        (
+            (number, start // BLOCK, pack(feed.advisories[start : start + BLOCK]))
+            for start in blocks
+        ),
+    )
+    partitions = {
+        ecosystem: connection.execute(
+            "INSERT INTO partitions (feed, ecosystem) VALUES (?, ?)", (number, ecosystem)
+        ).lastrowid
+        for ecosystem in feed.feed.ecosystems
+    }
+    connection.executemany(
+        "INSERT INTO packages VALUES (?, ?, ?)",
+        (
+            (partitions[ecosystem], package, pack(groups))
+            for (ecosystem, package), groups in feed.packages.items()
+        ),
+    )
+
+
+def _carry_over(connection: sqlite3.Connection, keep: Path) -> None:
+    """Copy the feeds of another database that this one does not have."""
+    with AdvisoryDatabase(keep):  # refuses a foreign or damaged file by name
+        pass
+    uri = f"{keep.resolve().as_uri()}?mode=ro&immutable=1"
+    connection.execute("ATTACH ? AS old", (uri,))
+    connection.execute("BEGIN")
+    new = dict(
+        connection.execute(
+            "SELECT 'f', coalesce(max(id), 0) FROM main.feeds"
+            " UNION ALL SELECT 'p', coalesce(max(id), 0) FROM main.partitions"
+        )
+    )
+    connection.execute(
+        "CREATE TEMP TABLE wanted AS SELECT id FROM old.feeds"
+        " WHERE name NOT IN (SELECT name FROM main.feeds)"
+    )
+    for statement in (
+        "INSERT INTO main.packages SELECT k.partition + :p, k.package, k.body FROM old.packages k"
+        " JOIN old.partitions o ON o.id = k.partition WHERE o.feed IN temp.wanted",
+        "INSERT INTO main.partitions SELECT id + :p, feed + :f, ecosystem FROM old.partitions"
+        " WHERE feed IN temp.wanted",
+        "INSERT INTO main.advisories SELECT feed + :f, block, body FROM old.advisories"
+        " WHERE feed IN temp.wanted",
+        "INSERT INTO main.exploited SELECT cve, feed + :f, body FROM old.exploited"
+        " WHERE feed IN temp.wanted",
+        "INSERT INTO main.exploitability SELECT cve, feed + :f, probability, percentile"
+        " FROM old.exploitability WHERE feed IN temp.wanted",
+        "INSERT INTO main.support SELECT product, release, feed + :f, ends FROM old.support"
+        " WHERE feed IN temp.wanted",
+        "INSERT INTO main.feeds SELECT id + :f, name, body, provenance FROM old.feeds"
+        " WHERE id IN temp.wanted",
+    ):
+        connection.execute(statement, new)
+    connection.execute("COMMIT")
+    connection.execute("DETACH old")

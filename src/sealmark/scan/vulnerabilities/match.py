@@ -1,0 +1,119 @@
+"""Components against advisories: by the name and version their publisher uses, nothing guessed.
+
+A distribution's package is looked up by its source package and compared with the distribution's
+own ordering; Python and npm packages by their normalised name. There is no CPE. What the feeds
+do not cover is said line by line (`Coverage`), so that no answer looks like a clean one.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from sealmark.evidence.vulnerability import Coverage, Vulnerabilities
+from sealmark.scan.versions import ordering
+from sealmark.scan.vulnerabilities.names import canonical_ecosystem
+from sealmark.scan.vulnerabilities.ranges import Comparison
+from sealmark.scan.vulnerabilities.reconcile import Statement, findings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sealmark.evidence.component import Component
+    from sealmark.evidence.vulnerability import Feed, Vulnerability
+    from sealmark.scan.vulnerabilities.source import AdvisorySource, Priorities
+
+_ANSWERS = ("vulnerabilities", "fixes")
+
+
+def match(
+    components: Sequence[Component],
+    source: AdvisorySource | None,
+    priorities: Priorities | None = None,
+    database: str | None = None,
+) -> Vulnerabilities:
+    """Return everything the advisories say about `components`, in a stable order.
+
+    `source` None means that there is no database: nothing is found and every line of coverage
+    says why. `database` is the digest of the database. Raises UnreadableError where the database
+    is damaged.
+    """
+    feeds = tuple(source.feeds()) if source is not None else ()
+    found: list[Vulnerability] = []
+    if source is not None:
+        dates = {feed.name: feed.as_of for feed in feeds}
+        for component in components:
+            found += _match_one(component, source, priorities, dates)
+    return Vulnerabilities(
+        database=database,
+        feeds=feeds,
+        coverage=tuple(_coverage(components, feeds, source is not None)),
+        findings=tuple(sorted(found, key=lambda v: (v.component, v.id, v.feed))),
+    )
+
+
+def _match_one(
+    component: Component,
+    source: AdvisorySource,
+    priorities: Priorities | None,
+    dates: dict[str, str],
+) -> Iterator[Vulnerability]:
+    if component.ecosystem is None:
+        return
+    name, version = component.name, component.version
+    if component.source is not None:
+        name, version = component.source.name, component.source.version
+    packages = source.lookup(component.ecosystem, name)
+    if not packages:
+        return
+    comparison = Comparison(version, ordering.find(component.ecosystem), component.ecosystem)
+    what = "source package" if component.source is not None else "package"
+    looked_up = f"{what} {name} {version} looked up in {component.ecosystem}"
+    statements = [
+        Statement(said.feed, dates.get(said.feed, ""), entry, outcome)
+        for said in packages
+        for group in said.groups
+        for outcome in (comparison.judge(group.affected),)
+        for entry in group.entries
+    ]
+    yield from findings(component, looked_up, statements, comparison, source, priorities)
+
+
+def _coverage(
+    components: Sequence[Component], feeds: Iterable[Feed], database: bool
+) -> Iterator[Coverage]:
+    """Give one line per ecosystem and feed that answers for it, or one that says why none does."""
+    covering: dict[str, list[Feed]] = {}
+    for feed in feeds:
+        if feed.scope in _ANSWERS:
+            for ecosystem in feed.ecosystems:
+                covering.setdefault(ecosystem, []).append(feed)
+    counts = Counter((c.ecosystem, c.type) for c in components)
+    merged: Counter[str] = Counter()
+    for (ecosystem, kind), number in counts.items():
+        if ecosystem is None:
+            why = f"no ecosystem is known for these {kind} packages, so nobody's advisories apply"
+            yield Coverage(ecosystem=kind, components=number, why=why)
+        else:
+            merged[ecosystem] += number
+    for ecosystem, number in sorted(merged.items()):
+        answering = covering.get(canonical_ecosystem(ecosystem), [])
+        for feed in answering:
+            yield Coverage(
+                ecosystem=ecosystem,
+                components=number,
+                feed=feed.name,
+                as_of=feed.as_of,
+                why=_unreadable(feed),
+            )
+        if not answering:
+            why = f"no feed for {ecosystem!r} in the advisory database"
+            if not database:
+                why = "there is no advisory database: run `sealmark advisories update`"
+            yield Coverage(ecosystem=ecosystem, components=number, why=why)
+
+
+def _unreadable(feed: Feed) -> str:
+    if not feed.unreadable:
+        return ""
+    return f"{feed.unreadable} of its records could not be read: what they said is not known"

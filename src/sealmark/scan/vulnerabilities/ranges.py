@@ -1,0 +1,141 @@
+"""Is a version affected? (OSV schema, "Evaluation".)"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from sealmark.scan.versions.text import VersionError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sealmark.scan.versions.ordering import Ordering
+    from sealmark.scan.vulnerabilities.advisory import AffectedVersions, Event
+
+# Within one version, what opens a range comes before what closes it.
+_RANK = {"introduced": 0, "fixed": 1, "last_affected": 2, "limit": 3}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer for one version, and the sentence that explains it.
+
+    `fixed_in` is the lowest version above the asked one that the advisory calls fixed.
+    """
+
+    status: Literal["affected", "not_affected", "clear", "unknown"]
+    because: str = ""
+    fixed_in: str | None = None
+
+
+_CLEAR = Outcome("clear")
+
+
+class Comparison:
+    """One component's version, compared with what advisories say.
+
+    `ordering` None means that nothing here can order the ecosystem's versions.
+    """
+
+    def __init__(self, version: str, ordering: Ordering | None, ecosystem: str) -> None:
+        self.version = version
+        self.ordering = ordering
+        self._key: Any = None
+        self._trouble: str | None = None
+        if ordering is None:
+            self._trouble = f"there is no version ordering for {ecosystem}"
+            return
+        try:
+            self._key = ordering.key(version)
+        except VersionError as error:
+            self._trouble = str(error)
+
+    def judge(self, affected: AffectedVersions) -> Outcome:
+        """Say whether the version is affected. "clear" means: named, but outside every range.
+
+        "not_affected" is the publisher's explicit statement that the package never was.
+        """
+        if not affected.ranges and not affected.versions:
+            return Outcome("unknown", "the advisory gives no versions that can be compared")
+        if self._enumerated(affected.versions):
+            return Outcome("affected", f"{self.version} is listed as affected")
+        outcomes = [self._in_range(events) for events in affected.ranges]
+        for status in ("affected", "unknown", "not_affected"):
+            chosen = [outcome for outcome in outcomes if outcome.status == status]
+            if chosen:
+                return self._highest_fix(chosen)
+        return _CLEAR
+
+    def fix_key(self, version: str | None) -> Any:
+        """Return a key by which fixes of affected outcomes compare; no fix sorts lowest."""
+        if version is None or self.ordering is None:
+            return (0,)
+        return (1, self.ordering.key(version))
+
+    def _enumerated(self, versions: Sequence[str]) -> bool:
+        if not versions:
+            return False
+        return self.version in versions or (
+            self._key is not None and any(self._equals(version) for version in versions)
+        )
+
+    def _equals(self, version: str) -> bool:
+        assert self.ordering is not None
+        try:
+            return bool(self.ordering.key(version) == self._key)
+        except VersionError:
+            return False
+
+    def _highest_fix(self, outcomes: list[Outcome]) -> Outcome:
+        return max(outcomes, key=lambda outcome: self.fix_key(outcome.fixed_in))
+
+    def _in_range(self, events: Sequence[Event]) -> Outcome:
+        if [(e.kind, e.version) for e in events] == [("introduced", "0")]:
+            return Outcome("affected", "every version is affected")
+        if all(e.version == "0" for e in events) and any(e.kind == "fixed" for e in events):
+            return Outcome("not_affected", "the publisher says that it never was affected")
+        if self._trouble is not None:
+            return Outcome("unknown", self._trouble)
+        assert self.ordering is not None
+        try:
+            keyed = sorted(
+                (((1, self.ordering.key(e.version)) if e.version != "0" else (0,)), _RANK[e.kind], e)
+                for e in events
+                if e.version != "*"
+            )
+        except VersionError as error:
+            return Outcome("unknown", f"the range cannot be read: {error}")
+        return self._evaluate([(key, event) for key, _, event in keyed])
+
+    def _evaluate(self, events: list[tuple[Any, Event]]) -> Outcome:
+        """Walk the events in version order, as the specification does."""
+        mine = (1, self._key)
+        opened: Event | None = None
+        limits = [key for key, event in events if event.kind == "limit"]
+        if limits and all(mine >= limit for limit in limits):
+            return _CLEAR
+        for key, event in events:
+            if event.kind == "introduced" and mine >= key:
+                opened = event
+            elif (event.kind == "fixed" and mine >= key) or (
+                event.kind == "last_affected" and mine > key
+            ):
+                opened = None
+        if opened is None:
+            return _CLEAR
+        closing = next((e for key, e in events if e.kind != "introduced" and mine <= key), None)
+        fixed = next((e.version for key, e in events if e.kind == "fixed" and mine < key), None)
+        return Outcome("affected", self._sentence(opened, closing), fixed)
+
+    def _sentence(self, opened: Event, closing: Event | None) -> str:
+        assert self.ordering is not None
+        start = "" if opened.version == "0" else f"{opened.version} <= "
+        if closing is None:
+            return f"{start}{self.version} is affected and no fix is known"
+        sign = "<=" if closing.kind == "last_affected" else "<"
+        words = {"fixed": "fixed in", "last_affected": "last affected", "limit": "up to"}
+        return (
+            f"{start}{self.version} {sign} {closing.version} ({words[closing.kind]}"
+            f" {closing.version}), compared as {self.ordering.name} versions"
+        )
