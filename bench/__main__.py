@@ -16,7 +16,9 @@ _TARFILE = (
     "with tarfile.open(sys.argv[1],'r|gz') as t:\n"
     "    print(sum(m.size for m in t))\n"
 )
-_HASH = "import sys,hashlib\nprint(hashlib.file_digest(open(sys.argv[1],'rb'),'sha256').hexdigest())"
+_HASH = (
+    "import sys,hashlib\nprint(hashlib.file_digest(open(sys.argv[1],'rb'),'sha256').hexdigest())"
+)
 
 
 def layer_of(layout: Path) -> str:
@@ -53,7 +55,9 @@ def start_up() -> None:
 def many_files(home: Path, count: int) -> None:
     layout = many_files_image(count)
     peer = repeat(
-        "stdlib tarfile reads the layer", [sys.executable, "-c", _TARFILE, layer_of(layout)], times=1
+        "stdlib tarfile reads the layer",
+        [sys.executable, "-c", _TARFILE, layer_of(layout)],
+        times=1,
     )
     check = [SEALMARK, "check", "--home", str(home), f"oci:{layout}:bench"]
     cold = repeat("check, cold", [*check, "--no-cache"], times=1, expect=(0, 1, 2))

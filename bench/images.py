@@ -45,7 +45,7 @@ def many_files_image(count: int) -> Path:
             entry = tarfile.TarInfo(f"srv/data/{number % 1000:03}/{number:08}.json")
             entry.size = 2
             archive.addfile(entry, io.BytesIO(b"{}"))
-            archive.members.clear()
+            archive.getmembers().clear()
 
     layer = write_layer(layout, f"COPY {count} files", fill)
     write_image(layout, "bench", [layer], "amd64", "65532")

@@ -54,7 +54,7 @@ def run(command: Sequence[str], environment: dict[str, str] | None = None) -> Ru
         started = time.perf_counter()
         child = os.posix_spawnp(
             command[0],
-            command,
+            tuple(command),
             {**os.environ, **(environment or {})},
             file_actions=[
                 (os.POSIX_SPAWN_DUP2, nothing, 0),

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from tests.support.bom import EVIDENCE
 from tests.support.growth import taken_back
-from tools import reference
 
 from sealmark.evidence.schema import evidence_schema
+from tools import reference
 
 BASELINE = Path(__file__).parent / "baseline"
 PUBLISHED = reference.DOCS / "schema"

@@ -14,7 +14,7 @@ import re
 import sqlite3
 import zlib
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
@@ -48,16 +48,26 @@ _provenance_decoder = msgspec.msgpack.Decoder(Provenance)
 # Every stored value, by feed name, in an order that does not depend on row numbers.
 DIGESTED = (
     "SELECT name, body, provenance FROM feeds ORDER BY name",
-    "SELECT f.name, p.ecosystem, k.package, k.body FROM packages k JOIN partitions p"
-    " ON p.id = k.partition JOIN feeds f ON f.id = p.feed ORDER BY f.name, p.ecosystem, k.package",
-    "SELECT f.name, a.block, a.body FROM advisories a JOIN feeds f ON f.id = a.feed"
-    " ORDER BY f.name, a.block",
-    "SELECT f.name, e.cve, e.body FROM exploited e JOIN feeds f ON f.id = e.feed"
-    " ORDER BY e.cve, f.name",
-    "SELECT f.name, e.cve, e.probability, e.percentile FROM exploitability e"
-    " JOIN feeds f ON f.id = e.feed ORDER BY e.cve, f.name",
-    "SELECT f.name, s.product, s.release, s.ends FROM support s JOIN feeds f ON f.id = s.feed"
-    " ORDER BY s.product, s.release, f.name",
+    (
+        "SELECT f.name, p.ecosystem, k.package, k.body FROM packages k JOIN partitions p"
+        " ON p.id = k.partition JOIN feeds f ON f.id = p.feed ORDER BY f.name, p.ecosystem, k.package"
+    ),
+    (
+        "SELECT f.name, a.block, a.body FROM advisories a JOIN feeds f ON f.id = a.feed"
+        " ORDER BY f.name, a.block"
+    ),
+    (
+        "SELECT f.name, e.cve, e.body FROM exploited e JOIN feeds f ON f.id = e.feed"
+        " ORDER BY e.cve, f.name"
+    ),
+    (
+        "SELECT f.name, e.cve, e.probability, e.percentile FROM exploitability e"
+        " JOIN feeds f ON f.id = e.feed ORDER BY e.cve, f.name"
+    ),
+    (
+        "SELECT f.name, s.product, s.release, s.ends FROM support s JOIN feeds f ON f.id = s.feed"
+        " ORDER BY s.product, s.release, f.name"
+    ),
 )
 
 
@@ -159,7 +169,8 @@ class AdvisoryDatabase:
     def provenance(self, feed: str) -> Provenance:
         """Return where a feed came from, and what could not be read of it."""
         ((body,),) = self._rows("SELECT provenance FROM feeds WHERE name = ?", feed)
-        return _decoded(_provenance_decoder, body)
+        provenance: Provenance = _decoded(_provenance_decoder, body)
+        return provenance
 
     def lookup(self, ecosystem: str, package: str) -> tuple[PackageAdvisories, ...]:
         """Return what each feed says about a package of an ecosystem."""
@@ -186,9 +197,7 @@ class AdvisoryDatabase:
             rows = list(
                 self._rows("SELECT body FROM advisories WHERE feed = ? AND block = ?", *where)
             )
-            self._blocks[where] = (
-                _decoded(_block_decoder, unpack(rows[0][0])) if rows else ()
-            )
+            self._blocks[where] = _decoded(_block_decoder, unpack(rows[0][0])) if rows else ()
         advisories = self._blocks[where]
         if not 0 <= offset < len(advisories):
             raise DatabaseError(f"{self.path}: feed {feed} has no advisory number {number}")
@@ -197,7 +206,8 @@ class AdvisoryDatabase:
     def exploited(self, cve: str) -> Exploited | None:
         """Return the KEV entry of a CVE, if any."""
         for (body,) in self._rows("SELECT body FROM exploited WHERE cve = ?", cve_number(cve)):
-            return _decoded(_exploited_decoder, body)
+            exploited: Exploited = _decoded(_exploited_decoder, body)
+            return exploited
         return None
 
     def exploitability(self, cve: str) -> Exploitability | None:
@@ -235,7 +245,7 @@ class AdvisoryDatabase:
         """Let go of the file."""
         self._connection.close()
 
-    def __enter__(self) -> AdvisoryDatabase:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -412,9 +412,7 @@ def _is_osv(shape: _Shape | None) -> bool:
     return shape is not None and msgspec.UNSET not in (shape.id, shape.modified)
 
 
-def _line_reader(
-    line: bytes, builder: FeedBuilder, item: _Input
-) -> Callable[[bytes], None] | None:
+def _line_reader(line: bytes, builder: FeedBuilder, item: _Input) -> Callable[[bytes], None] | None:
     """Choose, by the first line, how lines are read; None if they are no advisories."""
     shape = _shape(line)
     if _is_osv(shape):

@@ -219,20 +219,35 @@ def _carry_over(connection: sqlite3.Connection, keep: Path) -> None:
         " WHERE name NOT IN (SELECT name FROM main.feeds)"
     )
     for statement in (
-        "INSERT INTO main.packages SELECT k.partition + :p, k.package, k.body FROM old.packages k"
-        " JOIN old.partitions o ON o.id = k.partition WHERE o.feed IN temp.wanted",
-        "INSERT INTO main.partitions SELECT id + :p, feed + :f, ecosystem FROM old.partitions"
-        " WHERE feed IN temp.wanted",
-        "INSERT INTO main.advisories SELECT feed + :f, block, body FROM old.advisories"
-        " WHERE feed IN temp.wanted",
-        "INSERT INTO main.exploited SELECT cve, feed + :f, body FROM old.exploited"
-        " WHERE feed IN temp.wanted",
-        "INSERT INTO main.exploitability SELECT cve, feed + :f, probability, percentile"
-        " FROM old.exploitability WHERE feed IN temp.wanted",
-        "INSERT INTO main.support SELECT product, release, feed + :f, ends FROM old.support"
-        " WHERE feed IN temp.wanted",
-        "INSERT INTO main.feeds SELECT id + :f, name, body, provenance FROM old.feeds"
-        " WHERE id IN temp.wanted",
+        (
+            "INSERT INTO main.packages "
+            "SELECT k.partition + :p, k.package, k.body FROM old.packages k"
+            " JOIN old.partitions o ON o.id = k.partition WHERE o.feed IN temp.wanted"
+        ),
+        (
+            "INSERT INTO main.partitions SELECT id + :p, feed + :f, ecosystem FROM old.partitions"
+            " WHERE feed IN temp.wanted"
+        ),
+        (
+            "INSERT INTO main.advisories SELECT feed + :f, block, body FROM old.advisories"
+            " WHERE feed IN temp.wanted"
+        ),
+        (
+            "INSERT INTO main.exploited SELECT cve, feed + :f, body FROM old.exploited"
+            " WHERE feed IN temp.wanted"
+        ),
+        (
+            "INSERT INTO main.exploitability SELECT cve, feed + :f, probability, percentile"
+            " FROM old.exploitability WHERE feed IN temp.wanted"
+        ),
+        (
+            "INSERT INTO main.support SELECT product, release, feed + :f, ends FROM old.support"
+            " WHERE feed IN temp.wanted"
+        ),
+        (
+            "INSERT INTO main.feeds SELECT id + :f, name, body, provenance FROM old.feeds"
+            " WHERE id IN temp.wanted"
+        ),
     ):
         connection.execute(statement, new)
     connection.execute("COMMIT")

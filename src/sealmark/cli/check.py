@@ -13,14 +13,16 @@ from sealmark.cli.options import (
     advisory_options,
     output_option,
     source_options,
+    terminal_for,
     write_output,
 )
 from sealmark.cli.render import DECISION_FORMATS, render_decision
 from sealmark.cli.state import current_state, home_option
 from sealmark.cli.wiring import actor, clock, open_ledger, take_evidence
 from sealmark.decision import Question
-from sealmark.errors import UnreadableError
+from sealmark.errors import ServiceError, UnreadableError
 from sealmark.gate.ask import ask, refuse
+from sealmark.ledger.errors import LedgerError
 from sealmark.policy.control import SEVERITIES, Parameters
 from sealmark.policy.packs import base_pack
 
@@ -85,14 +87,13 @@ def command(
 ) -> int:
     """Scan IMAGE, judge it, record the decision, and print it with reasons and fixes.
 
-    IMAGE is a reference such as registry.example/shop:1.0, oci:DIR:TAG, oci-archive:FILE,
-    docker-archive:FILE, containers-storage:NAME, dir:PATH or sbom:FILE.
+    IMAGE is oci:DIR[:TAG], oci:DIR@DIGEST or sbom:FILE.
 
     Exit codes: 0 allowed, 1 denied, 2 unknown, 3 usage, 4 input unreadable, 5 a service failed.
     """
     parameters = _parameters(severity, max_advisory_age, end_of_life)
     answer = _answer(image, source, database, parameters, owner, now or clock())
-    write_output(render_decision(style, answer, image), output)
+    write_output(render_decision(style, answer, image, terminal_for(output)), output)
     return EXIT_CODES[answer.decision.judgement.verdict]
 
 
@@ -113,10 +114,13 @@ def _answer(
     state = current_state()
     at = now.isoformat(timespec="seconds").replace("+00:00", "Z")
     question = Question(gate="cli", action="check", actor=actor(), at=at, reference=image)
-    with open_ledger(state) as log:
+    log = open_ledger(state)
+    try:
         try:
             evidence = take_evidence(image, source, state, database)
         except UnreadableError as error:
             refuse(question, str(error), log)
             raise
         return ask(question, evidence, [base_pack(parameters, owner)], now, log)
+    except LedgerError as error:
+        raise ServiceError(f"not recorded, so not answered: {error}") from error

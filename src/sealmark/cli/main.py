@@ -14,11 +14,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Scan, judge, record; print the verdict with its reasons and fixes."),
     "scan": ("scan", "Look inside an image or SBOM and print the evidence."),
     "sbom": ("sbom", "Print the bill of materials of an image."),
-    "diff": ("diff", "Show what changed between two images."),
     "advisories": ("advisories", "Update, build and look into the advisory database."),
     "ledger": ("ledger", "Verify, prove and show the append-only log."),
-    "explain": ("explain", "What a finding, a control or a decision means, and what to do."),
-    "demo": ("demo", "Build a real image, check it, fix it, check it, prove it."),
 }
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
+import sys
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +16,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sealmark.cli.render.text import Terminal
+
 F = TypeVar("F", bound="Callable[..., Any]")
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -21,7 +25,7 @@ _DURATION = re.compile(r"(\d{1,6})([smhdw])", re.ASCII)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
-class Duration(click.ParamType):
+class Duration(click.ParamType[timedelta]):
     """A length of time: a number and one of s, m, h, d, w."""
 
     name = "duration"
@@ -38,7 +42,7 @@ class Duration(click.ParamType):
         return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-class Moment(click.ParamType):
+class Moment(click.ParamType[datetime]):
     """A point in time by RFC 3339; without a zone it is UTC."""
 
     name = "time"
@@ -61,29 +65,11 @@ class SourceOptions:
     """How an image is reached, as the user asked for it."""
 
     platform: str | None
-    plain_http: bool
-    ca_file: Path | None
-    auth_file: Path | None
-    username: str | None
-    password_stdin: bool
-    timeout: timedelta
     no_cache: bool
 
 
 _SOURCE_OPTIONS = (
     click.option("--platform", metavar="OS/ARCH", help="Which image of an index; default: ours."),
-    click.option("--plain-http", is_flag=True, help="Speak HTTP to the registry."),
-    click.option("--ca-file", type=FILE, help="Trust these certificates (PEM)."),
-    click.option("--auth-file", type=FILE, help="Credentials, as Docker or podman keep them."),
-    click.option("--username", help="User name for the registry."),
-    click.option("--password-stdin", is_flag=True, help="Read the password from standard input."),
-    click.option(
-        "--timeout",
-        type=Duration(),
-        default="10m",
-        show_default=True,
-        help="Give up on a registry after this time.",
-    ),
     click.option("--no-cache", is_flag=True, help="Read every layer again."),
 )
 
@@ -117,6 +103,15 @@ def output_option(command: F) -> F:
     return click.option(
         "-o", "--output", type=FILE, default="-", help="Write to FILE; - is standard output."
     )(command)
+
+
+def terminal_for(output: Path) -> Terminal | None:
+    """Return the terminal that `output` goes to; None for a file."""
+    if str(output) != "-":
+        return None
+    from sealmark.cli.render.text import terminal_of
+
+    return terminal_of(sys.stdout, os.environ)
 
 
 def write_output(text: str, output: Path) -> None:

@@ -78,7 +78,7 @@ def body_digests(entry: bytes) -> Iterator[str]:
     """Yield the digests of the bodies a statement refers to; nothing for a foreign one."""
     try:
         stated = msgspec.json.decode(entry, type=DecisionEntry)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return
     yield stated.decision
     yield from (body.digest for body in stated.evidence)

@@ -16,7 +16,11 @@ _MAX_EPOCH = 2**31 - 1
 # before everything else.
 _TILDE, _END = "\x00", "\x01"
 _ORDER = str.maketrans(
-    {c: _TILDE if c == "~" else chr(ord(c) + 256) for c in map(chr, range(33, 127)) if not c.isalnum()}
+    {
+        c: _TILDE if c == "~" else chr(ord(c) + 256)
+        for c in map(chr, range(33, 127))
+        if not c.isalnum()
+    }
 )
 
 Part = tuple[str | int, ...]

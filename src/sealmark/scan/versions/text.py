@@ -15,7 +15,7 @@ class VersionError(UnreadableError):
 
     def __init__(self, ecosystem: str, text: str, why: str) -> None:
         shown = text if len(text) <= 80 else text[:77] + "..."
-        super().__init__(f"{ascii(shown)} is no {ecosystem} version: {why}")
+        super().__init__(f"{shown!a} is no {ecosystem} version: {why}")
 
 
 def checked(ecosystem: str, text: str) -> str:

@@ -93,14 +93,14 @@ def _products(data: dict[str, Any]) -> dict[str, dict[str, Any]]:
 def _releases(name: str, product: dict[str, Any]) -> list[dict[str, Any]]:
     releases = product.get("releases")
     if not isinstance(releases, list) or len(releases) > _MAX_RELEASES:
-        raise EndOfLifeError(f"end-of-life data: {ascii(name[:60])} has no list of releases")
+        raise EndOfLifeError(f"end-of-life data: {name[:60]!a} has no list of releases")
     return [release for release in releases if isinstance(release, dict)]
 
 
 def _support_end(product: str, release: dict[str, Any]) -> SupportEnd:
     name = release.get("releaseCycle", release.get("name"))
     if not isinstance(name, str) or not 0 < len(name) <= 100:
-        raise EndOfLifeError(f"end-of-life data: a release of {ascii(product[:60])} has no name")
+        raise EndOfLifeError(f"end-of-life data: a release of {product[:60]!a} has no name")
     ends = _date(release, "eol", "eolFrom", "isEol")
     if product in _PUBLIC_EXTENDED:
         extended = _date(release, "eoes", "eoesFrom", "isEoes")
@@ -116,7 +116,9 @@ def _date(release: dict[str, Any], *keys: str) -> str | None:
             return value
         if value is True:
             started = release.get("releaseDate")
-            return started if isinstance(started, str) and _DATE.fullmatch(started) else "0001-01-01"
+            return (
+                started if isinstance(started, str) and _DATE.fullmatch(started) else "0001-01-01"
+            )
     return None
 
 

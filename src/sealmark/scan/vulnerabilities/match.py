@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
+from sealmark.evidence.component import Source
 from sealmark.evidence.vulnerability import Coverage, Vulnerabilities
 from sealmark.scan.versions import ordering
 from sealmark.scan.vulnerabilities.names import canonical_ecosystem
@@ -42,8 +45,15 @@ def match(
     found: list[Vulnerability] = []
     if source is not None:
         dates = {feed.name: feed.as_of for feed in feeds}
+        known: dict[tuple[str, str, str], tuple[Vulnerability, ...]] = {}
         for component in components:
-            found += _match_one(component, source, priorities, dates)
+            if component.ecosystem is None:
+                continue
+            built_from = component.source or Source(component.name, component.version)
+            what = (component.ecosystem, built_from.name, built_from.version)
+            if what not in known:
+                known[what] = tuple(_match_one(component, built_from, source, priorities, dates))
+            found += (replace(v, component=component.purl) for v in known[what])
     return Vulnerabilities(
         database=database,
         feeds=feeds,
@@ -54,21 +64,17 @@ def match(
 
 def _match_one(
     component: Component,
+    built_from: Source,
     source: AdvisorySource,
     priorities: Priorities | None,
     dates: dict[str, str],
 ) -> Iterator[Vulnerability]:
-    if component.ecosystem is None:
-        return
-    name, version = component.name, component.version
-    if component.source is not None:
-        name, version = component.source.name, component.source.version
-    packages = source.lookup(component.ecosystem, name)
-    if not packages:
-        return
-    comparison = Comparison(version, ordering.find(component.ecosystem), component.ecosystem)
+    ecosystem = component.ecosystem
+    assert ecosystem is not None
+    packages = source.lookup(ecosystem, built_from.name)
+    comparison = Comparison(built_from.version, ordering.find(ecosystem), ecosystem)
     what = "source package" if component.source is not None else "package"
-    looked_up = f"{what} {name} {version} looked up in {component.ecosystem}"
+    looked_up = f"{what} {built_from.name} {built_from.version} looked up in {ecosystem}"
     statements = [
         Statement(said.feed, dates.get(said.feed, ""), entry, outcome)
         for said in packages
@@ -90,12 +96,12 @@ def _coverage(
                 covering.setdefault(ecosystem, []).append(feed)
     counts = Counter((c.ecosystem, c.type) for c in components)
     merged: Counter[str] = Counter()
-    for (ecosystem, kind), number in counts.items():
-        if ecosystem is None:
+    for (named, kind), number in counts.items():
+        if named is None:
             why = f"no ecosystem is known for these {kind} packages, so nobody's advisories apply"
             yield Coverage(ecosystem=kind, components=number, why=why)
         else:
-            merged[ecosystem] += number
+            merged[named] += number
     for ecosystem, number in sorted(merged.items()):
         answering = covering.get(canonical_ecosystem(ecosystem), [])
         for feed in answering:

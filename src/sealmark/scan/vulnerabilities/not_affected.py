@@ -38,7 +38,7 @@ def parse_not_affected(content: bytes, modified: str) -> Record:
         raise RecordError(f"not-affected statement: {error}") from None
     for text in (said.id, said.ecosystem, said.name, said.cve):
         if not 0 < len(text) <= _MAX_TEXT or not text.isprintable():
-            raise RecordError(f"not-affected statement {ascii(said.id[:60])}: a text is unreadable")
+            raise RecordError(f"not-affected statement {said.id[:60]!a}: a text is unreadable")
     ecosystem = canonical_ecosystem(said.ecosystem)
     package = AffectedPackage(ecosystem, canonical_package(ecosystem, said.name), _NEVER)
     return Record(Advisory(id=said.id, modified=modified), (canonical_id(said.cve),), (package,))

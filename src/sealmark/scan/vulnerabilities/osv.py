@@ -35,7 +35,9 @@ _MAX_NAME = 500
 _MAX_SUMMARY = 240
 _MAX_LIST = 200_000
 _ID = re.compile(rf"[!-~]{{1,{_MAX_ID}}}", re.ASCII)
-_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]{5,20}(Z|[+-][0-9]{2}:[0-9]{2}))?", re.ASCII)
+_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]{5,20}(Z|[+-][0-9]{2}:[0-9]{2}))?", re.ASCII
+)
 _BLANKS = re.compile(r"\s+")
 _Item = TypeVar("_Item")
 
@@ -130,7 +132,7 @@ def parse_record(content: bytes) -> Record:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(f"advisory {_name(content)}: {error}") from None
     if not _ID.fullmatch(osv.id):
-        raise RecordError(f"advisory {ascii(osv.id[:60])}: the id is no printable text")
+        raise RecordError(f"advisory {osv.id[:60]!a}: the id is no printable text")
     return _record(osv)
 
 
@@ -159,7 +161,9 @@ def _record(osv: _Osv) -> Record:
         published=osv.published if _TIME.fullmatch(osv.published or "") else None,
         malicious=osv.id.startswith("MAL-"),
     )
-    return Record(advisory, _vulnerabilities(osv.id, aliases, upstream), affected, bool(osv.withdrawn))
+    return Record(
+        advisory, _vulnerabilities(osv.id, aliases, upstream), affected, bool(osv.withdrawn)
+    )
 
 
 def _vulnerabilities(
@@ -181,7 +185,7 @@ def _identifiers(osv: _Osv, names: list[str] | None) -> tuple[str, ...]:
     found = dict.fromkeys(_bounded(osv, names))
     for name in found:
         if not _ID.fullmatch(name):
-            raise RecordError(f"advisory {osv.id}: an alias is no printable id: {ascii(name[:60])}")
+            raise RecordError(f"advisory {osv.id}: an alias is no printable id: {name[:60]!a}")
     return tuple(found)
 
 
@@ -195,7 +199,9 @@ def _package(osv: _Osv, affected: _Affected) -> AffectedPackage:
     assert affected.package is not None
     name, ecosystem = affected.package.name, affected.package.ecosystem
     if not 0 < len(name) <= _MAX_NAME or not 0 < len(ecosystem) <= _MAX_NAME:
-        raise RecordError(f"advisory {osv.id}: a package without a name or ecosystem of sane length")
+        raise RecordError(
+            f"advisory {osv.id}: a package without a name or ecosystem of sane length"
+        )
     ecosystem = canonical_ecosystem(ecosystem)
     return AffectedPackage(
         ecosystem,
@@ -228,7 +234,7 @@ def _event(osv: _Osv, kind: str, version: str) -> Event:
     match kind:
         case "introduced" | "fixed" | "last_affected" | "limit":
             return Event(kind, version)
-    raise RecordError(f"advisory {osv.id}: unknown event {ascii(kind[:40])}")
+    raise RecordError(f"advisory {osv.id}: unknown event {kind[:40]!a}")
 
 
 def _urgency(specific: dict[str, Any] | None) -> str:

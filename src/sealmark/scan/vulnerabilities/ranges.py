@@ -100,7 +100,11 @@ class Comparison:
         assert self.ordering is not None
         try:
             keyed = sorted(
-                (((1, self.ordering.key(e.version)) if e.version != "0" else (0,)), _RANK[e.kind], e)
+                (
+                    ((1, self.ordering.key(e.version)) if e.version != "0" else (0,)),
+                    _RANK[e.kind],
+                    e,
+                )
                 for e in events
                 if e.version != "*"
             )

@@ -19,7 +19,7 @@ def parse_time(text: str) -> datetime:
             moment = moment.replace(tzinfo=UTC)
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
-        raise TimeError(f"expected an ISO 8601 time, got {ascii(text[:60])}") from None
+        raise TimeError(f"expected an ISO 8601 time, got {text[:60]!a}") from None
 
 
 def written(moment: datetime) -> str:

@@ -1,0 +1,97 @@
+"""Streaming decompression of layers: gzip, zstd or none, by media type, held to limits."""
+
+from __future__ import annotations
+
+import zlib
+from typing import IO, TYPE_CHECKING, cast
+
+from sealmark.errors import UnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_INPUT = 1 << 16
+_OUTPUT = 1 << 20
+_LAYER_TYPES = (
+    "application/vnd.oci.image.layer.v1.tar",
+    "application/vnd.oci.image.layer.nondistributable.v1.tar",
+    "application/vnd.docker.image.rootfs.diff.tar",
+    "application/vnd.docker.image.rootfs.foreign.diff.tar",
+)
+
+
+class CompressionError(UnreadableError):
+    """A layer's media type is not known, or its compressed stream is damaged or cut off."""
+
+
+def compression_of(media_type: str) -> str:
+    """Return "", "gzip" or "zstd" for a layer's media type; raise CompressionError otherwise."""
+    for known in _LAYER_TYPES:
+        if media_type == known:
+            return ""
+        for separator in "+.":
+            for kind in ("gzip", "zstd"):
+                if media_type == f"{known}{separator}{kind}":
+                    return kind
+    raise CompressionError(f"unknown layer media type {media_type[:120]!r}")
+
+
+def unpack(chunks: Iterable[bytes], media_type: str) -> Iterator[bytes]:
+    """Yield the tar stream of a layer in bounded pieces. Raises CompressionError."""
+    kind = compression_of(media_type)
+    if kind == "gzip":
+        return _gunzip(chunks)
+    return _unzstd(chunks) if kind == "zstd" else iter(chunks)
+
+
+def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Members may follow each other (RFC 1952 section 2.2)."""
+    from isal import igzip_lib
+
+    def fresh() -> igzip_lib.IgzipDecompressor:
+        return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
+
+    reader, begun, anything = fresh(), False, False
+    try:
+        for chunk in chunks:
+            pending = chunk
+            while pending:
+                anything, begun = True, True
+                yield reader.decompress(pending, _OUTPUT)
+                while not reader.needs_input and not reader.eof:
+                    yield reader.decompress(b"", _OUTPUT)
+                pending = b""
+                if reader.eof:
+                    pending, reader, begun = reader.unused_data, fresh(), False
+    except (igzip_lib.error, zlib.error, EOFError) as error:
+        raise CompressionError(f"gzip stream is damaged: {error}") from error
+    if begun or not anything:
+        raise CompressionError("gzip stream is cut off")
+
+
+def _unzstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Frames may follow each other (RFC 8878 section 3); the window is bounded."""
+    import zstandard
+
+    reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(
+        cast("IO[bytes]", _Chunks(chunks)), read_across_frames=True
+    )
+    try:
+        while piece := reader.read(_OUTPUT):
+            yield piece
+    except zstandard.ZstdError as error:
+        raise CompressionError(f"zstd stream is damaged: {error}") from error
+
+
+class _Chunks:
+    """The `read` that zstandard asks for, over an iterable; it takes pieces of any size."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._pieces = (
+            chunk[start : start + _INPUT]
+            for chunk in chunks
+            for start in range(0, len(chunk), _INPUT)
+        )
+
+    def read(self, _: int = -1) -> bytes:
+        return next(self._pieces, b"")

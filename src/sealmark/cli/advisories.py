@@ -1,0 +1,83 @@
+"""`sealmark advisories`: build the database from files, look at it, compare versions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from sealmark.cli.state import current_state, home_option
+from sealmark.errors import UnreadableError, UsageError
+
+
+@click.group(name="advisories")
+def command() -> None:
+    """Build and look into the advisory database."""
+
+
+@command.command()
+@click.option(
+    "--from",
+    "paths",
+    multiple=True,
+    required=True,
+    type=click.Path(exists=True, path_type=Path),
+    help="A file, folder or archive of advisories; may be given more than once.",
+)
+@home_option
+def update(paths: tuple[Path, ...]) -> None:
+    """Build the database anew from files; the old one stays until the new one is whole."""
+    from sealmark.adapters.advisory_files import FeedReader
+    from sealmark.adapters.advisory_writer import updating, write_database
+
+    target = current_state().advisories
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with updating(target):
+        digest = write_database(target, FeedReader().read(paths))
+    click.echo(f"advisories: {digest}")
+
+
+@command.command()
+@click.option("--verify", is_flag=True, help="Recompute the digest of what the file holds.")
+@home_option
+def status(verify: bool) -> None:
+    """List the feeds with their dates."""
+    from sealmark.adapters.advisory_database import AdvisoryDatabase
+
+    path = current_state().advisories
+    if not path.exists():
+        raise UsageError("there is no advisory database: run `sealmark advisories update`")
+    with AdvisoryDatabase(path) as database:
+        if verify:
+            database.verify()
+        click.echo(f"{path}: {database.digest}{', verified' if verify else ''}")
+        for feed in database.feeds():
+            covered = ", ".join(feed.ecosystems[:4]) + (" …" if len(feed.ecosystems) > 4 else "")
+            click.echo(f"{feed.name}: as of {feed.as_of}, {feed.records} records, {covered}")
+
+
+@command.command()
+@click.argument("ecosystem")
+@click.argument("first")
+@click.argument("second", required=False)
+def compare(ecosystem: str, first: str, second: str | None) -> None:
+    """Print <, = or > for two versions; FIRST `-` reads pairs `A B` from standard input."""
+    from sealmark.scan.versions.ordering import named
+
+    order = named(ecosystem).compare
+
+    if first != "-":
+        if second is None:
+            raise UsageError("two versions are needed, or - for pairs on standard input")
+        click.echo(order(first, second))
+        return
+    failed = 0
+    for line in click.get_text_stream("stdin"):
+        try:
+            left, right = line.split()
+            click.echo(order(left, right))
+        except (ValueError, UnreadableError) as error:
+            failed += 1
+            click.echo(f"?\nsealmark: {line.strip()[:160]}: {error}", err=True)
+    if failed:
+        raise UnreadableError(f"{failed} pairs could not be compared")

@@ -1,0 +1,45 @@
+"""`sealmark scan IMAGE`: the evidence alone, nothing judged, nothing recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from sealmark.cli.options import (
+    SourceOptions,
+    advisory_options,
+    output_option,
+    source_options,
+    terminal_for,
+    write_output,
+)
+from sealmark.cli.render import EVIDENCE_FORMATS, render_evidence
+from sealmark.cli.state import current_state, home_option
+from sealmark.cli.wiring import clock, take_evidence
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command(name="scan")
+@click.argument("image")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(EVIDENCE_FORMATS),
+    default="table",
+    show_default=True,
+    help="How the evidence is written.",
+)
+@output_option
+@advisory_options
+@source_options
+@home_option
+def command(
+    image: str, style: str, output: Path, database: Path | None, source: SourceOptions
+) -> None:
+    """Look inside IMAGE (oci:DIR[:TAG] or sbom:FILE) and print what is known about it."""
+    evidence = take_evidence(image, source, current_state(), database)
+    at = clock().isoformat(timespec="seconds").replace("+00:00", "Z")
+    write_output(render_evidence(style, evidence, image, at, terminal_for(output)), output)

@@ -1,0 +1,111 @@
+"""The only place that builds adapters, and the command line's clock."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealmark.adapters.layer_cache import DirectoryCache, NoCache
+from sealmark.adapters.oci_layout import OciLayout
+from sealmark.artifact.digest import Digest
+from sealmark.artifact.image import load_image
+from sealmark.artifact.platform import Platform, machine_platform
+from sealmark.errors import ServiceError, UsageError
+from sealmark.evidence.document import Evidence, Subject
+from sealmark.ledger.errors import LedgerError
+from sealmark.ledger.log import Ledger
+from sealmark.scan.image import look
+from sealmark.scan.vulnerabilities.match import match
+
+if TYPE_CHECKING:
+    from sealmark.cli.options import SourceOptions
+    from sealmark.cli.state import State
+    from sealmark.evidence.inventory import Inventory
+    from sealmark.evidence.vulnerability import Vulnerabilities
+
+
+def clock() -> datetime:
+    """Return now, in UTC."""
+    return datetime.now(UTC)
+
+
+def actor() -> str:
+    """Return who asks, as the operating system names them."""
+    try:
+        return f"user:{getpass.getuser()}"
+    except (OSError, KeyError):
+        return "user:unknown"
+
+
+def open_ledger(state: State) -> Ledger:
+    """Open the ledger, founding it on first use. Raises ServiceError when it cannot be used."""
+    try:
+        return Ledger.open(state.ledger, create=True)
+    except LedgerError as error:
+        raise ServiceError(f"the ledger cannot be used, so nothing is answered: {error}") from error
+
+
+def take_evidence(
+    reference: str, options: SourceOptions, state: State, database: Path | None
+) -> Evidence:
+    """Look inside what `reference` names, and ask the advisories about it."""
+    transport, _, rest = reference.partition(":")
+    if transport == "sbom":
+        return _from_sbom(Path(rest), state, database)
+    if transport != "oci":
+        raise UsageError(f"{reference!r}: only oci:DIR[:TAG] and sbom:FILE can be read so far")
+    source = _layout(rest)
+    wanted = Platform.parse(options.platform) if options.platform else _machine()
+    image = load_image(source, wanted, chosen=options.platform is not None)
+    looked = look(image, source, NoCache() if options.no_cache else DirectoryCache(state.layers))
+    return Evidence(
+        subject=Subject(kind="image", digest=str(image.digest), platform=str(image.platform)),
+        inventory=looked.inventory,
+        settings=looked.settings,
+        vulnerabilities=ask_advisories(looked.inventory, state, database),
+    )
+
+
+def ask_advisories(inventory: Inventory, state: State, database: Path | None) -> Vulnerabilities:
+    """Match an inventory against the advisory database; without one, say so in the coverage."""
+    path = database or state.advisories
+    if not path.exists():
+        if database is not None:
+            raise UsageError(f"{database}: there is no such advisory database")
+        return match(inventory.components, None)
+    from sealmark.adapters.advisory_database import (
+        AdvisoryDatabase,
+    )
+
+    with AdvisoryDatabase(path) as advisories:
+        return match(inventory.components, advisories, advisories, str(advisories.digest))
+
+
+def _layout(rest: str) -> OciLayout:
+    directory, at, digest = rest.partition("@")
+    if at:
+        return OciLayout(Path(directory), digest=digest)
+    directory, _, tag = rest.rpartition(":") if ":" in rest else (rest, "", "")
+    return OciLayout(Path(directory), tag=tag)
+
+
+def _machine() -> Platform:
+    return machine_platform(platform.machine())
+
+
+def _from_sbom(path: Path, state: State, database: Path | None) -> Evidence:
+    from sealmark.scan.sbom.read import parse_sbom
+
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+    inventory = parse_sbom(content)
+    return Evidence(
+        subject=Subject(kind="sbom", digest=str(Digest.of(content))),
+        inventory=inventory,
+        vulnerabilities=ask_advisories(inventory, state, database),
+    )
