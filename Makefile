@@ -2,12 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help runtime dev packages demo test test-all check fix bench docs peers lock clean
+.PHONY: help runtime dev packages test test-all check fix bench docs peers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/' | expand -t 14
 
-runtime:
+runtime: ## bring up .venv with what running needs
 	@$(PYTHON) tools/bootstrap.py runtime
 
 dev: ## bring up .venv with the development tools
@@ -15,9 +15,6 @@ dev: ## bring up .venv with the development tools
 
 packages: dev
 	@$(BIN)/python tools/packages.py
-
-demo: runtime ## the main job: build an image, check it, fix it, check it, prove it
-	@$(BIN)/sealmark demo
 
 test: packages ## the tests, in under ten minutes
 	$(BIN)/pytest -n 2 -m "not slow and not peers"

@@ -10,7 +10,7 @@ import sys
 import tarfile
 from pathlib import Path
 
-from sealmark.cli.demo.layout import write_image, write_layer
+from tests.support.layout import write_image, write_layer
 
 KEPT = Path(".bench")
 

@@ -88,7 +88,10 @@ class GoProgram:
             raise UnavailableError(f"go {arguments[0]} took over {timeout:g} s") from None
 
 
-PEERS: tuple[Peer, ...] = (GoProgram("go-tlog", ROOT / "tests/peers/go-tlog"),)
+PEERS: tuple[Peer, ...] = (
+    GoProgram("go-tlog", ROOT / "tests/peers/go-tlog"),
+    GoProgram("go-sarif", ROOT / "tests/peers/go-sarif"),
+)
 
 
 def make(peer: Peer, folder: Path = PEERS_FOLDER) -> str:

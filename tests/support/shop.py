@@ -12,7 +12,7 @@ import tarfile
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sealmark.cli.demo.layout import write_image, write_layer
+from tests.support.layout import write_image, write_layer
 
 if TYPE_CHECKING:
     from pathlib import Path

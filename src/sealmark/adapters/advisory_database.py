@@ -50,7 +50,8 @@ DIGESTED = (
     "SELECT name, body, provenance FROM feeds ORDER BY name",
     (
         "SELECT f.name, p.ecosystem, k.package, k.body FROM packages k JOIN partitions p"
-        " ON p.id = k.partition JOIN feeds f ON f.id = p.feed ORDER BY f.name, p.ecosystem, k.package"
+        " ON p.id = k.partition JOIN feeds f ON f.id = p.feed"
+        " ORDER BY f.name, p.ecosystem, k.package"
     ),
     (
         "SELECT f.name, a.block, a.body FROM advisories a JOIN feeds f ON f.id = a.feed"

@@ -51,12 +51,13 @@ class RootFs:
                 del done[-1:]
                 continue
             found = self.find(b"/".join([*done, part]))
-            if found is None:
+            if found is None and not todo:
                 return None
-            entry = found[1]
-            if entry.type is not FileType.SYMLINK:
+            if found is None or found[1].type is not FileType.SYMLINK:
+                # A directory need not be listed: what is below it implies it.
                 done.append(part)
                 continue
+            entry = found[1]
             budget -= 1
             if budget < 0:
                 return None
@@ -83,8 +84,7 @@ class RootFs:
             for path, row in layer.rows.items()
             if layer.types[row] != FileType.DIRECTORY and below.find(path) is not None
         )
-        removed = sum(1 for path in layer.whiteouts if below.find(path) is not None)
-        return len(layer) - modified, modified, removed
+        return len(layer) - modified, modified, len(layer.whiteouts)
 
     def history(self, path: bytes) -> tuple[tuple[int, str], ...]:
         """Return what each layer did to `path`: (index, "added" | "modified" | "removed")."""

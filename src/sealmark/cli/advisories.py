@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sealmark.cli.state import current_state, home_option
 from sealmark.errors import UnreadableError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @click.group(name="advisories")
@@ -65,19 +70,23 @@ def compare(ecosystem: str, first: str, second: str | None) -> None:
     from sealmark.scan.versions.ordering import named
 
     order = named(ecosystem).compare
-
     if first != "-":
         if second is None:
             raise UsageError("two versions are needed, or - for pairs on standard input")
         click.echo(order(first, second))
         return
-    failed = 0
-    for line in click.get_text_stream("stdin"):
-        try:
-            left, right = line.split()
-            click.echo(order(left, right))
-        except (ValueError, UnreadableError) as error:
-            failed += 1
-            click.echo(f"?\nsealmark: {line.strip()[:160]}: {error}", err=True)
+    failed = sum(not _compared(order, line) for line in sys.stdin)
     if failed:
-        raise UnreadableError(f"{failed} pairs could not be compared")
+        raise UnreadableError(f"{failed} lines could not be compared")
+
+
+def _compared(order: Callable[[str, str], str], line: str) -> bool:
+    """Answer one line; one that cannot be answered gets `?`, and its reason on standard error."""
+    first, _, second = line.strip().partition(" ")
+    try:
+        click.echo(order(first, second.strip()))
+    except UnreadableError as error:
+        click.echo("?")
+        click.echo(f"sealmark: {line.strip()[:160]!r}: {error}", err=True)
+        return False
+    return True
