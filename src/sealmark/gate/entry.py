@@ -22,7 +22,14 @@ _LONGEST_TEXT = 1024
 _MOST_CONTROLS = 256
 
 
-class DecisionEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DecisionEntry(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="schema",
+    tag="sealmark/entry/decision/v1",
+):
     """The statement for one decision. `controls` names those that denied or could not say."""
 
     asked: Question
@@ -34,16 +41,21 @@ class DecisionEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     evidence: tuple[BodyDigest, ...]
     controls: tuple[str, ...] = ()
     valid_until: str | None = None
-    schema: Literal["sealmark/entry/decision/v1"] = "sealmark/entry/decision/v1"
 
 
-class RefusalEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class RefusalEntry(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="schema",
+    tag="sealmark/entry/refusal/v1",
+):
     """The statement for input that could not be read: refused, and no evidence kept."""
 
     asked: Question
     error: str
     verdict: Literal["deny"] = "deny"
-    schema: Literal["sealmark/entry/refusal/v1"] = "sealmark/entry/refusal/v1"
 
 
 def decision_entry(decision: Decision, judgement: str, body: str) -> DecisionEntry:
