@@ -12,6 +12,7 @@ import pytest
 from tests.support.shop import build_shop
 
 from sealmark.ledger.log import Ledger
+from sealmark.policy.packs import BASE_CONTROLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,3 +154,17 @@ def test_an_sbom_is_judged_too(run: Run) -> None:
     done = run("check", "sbom:shop.json", "--format", "json")
     assert done.returncode == 1
     assert "CVE-2023-0464" in done.stdout
+
+
+def test_every_control_explains_itself(run: Run) -> None:
+    for control in BASE_CONTROLS:
+        done = run("explain", control.about.id)
+        assert done.returncode == 0
+        assert control.about.rationale in done.stdout
+    assert run("explain", "no-such-thing").returncode == 3
+
+
+def test_a_difference_names_what_was_upgraded(run: Run) -> None:
+    done = run("diff", "oci:shop:1.0", "oci:shop:1.1")
+    assert done.returncode == 0
+    assert "4.17.21" in done.stdout

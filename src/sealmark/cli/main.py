@@ -14,6 +14,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Scan, judge, record; print the verdict with its reasons and fixes."),
     "scan": ("scan", "Look inside an image or SBOM and print the evidence."),
     "sbom": ("sbom", "Print the bill of materials of an image."),
+    "diff": ("diff", "Show what changed between two images."),
+    "explain": ("explain", "What a control or a finding means, and what to do."),
     "advisories": ("advisories", "Update, build and look into the advisory database."),
     "ledger": ("ledger", "Verify, prove and show the append-only log."),
 }
