@@ -54,7 +54,7 @@ class _Dump(msgspec.Struct, array_like=True, frozen=True):
     version: int
     unpacked_size: int
     paths: bytes
-    numbers: tuple[bytes, bytes, bytes, bytes, bytes]
+    numbers: tuple[memoryview, memoryview, memoryview, memoryview, memoryview]
     links: dict[int, bytes]
     whiteouts: tuple[bytes, ...]
     opaque: tuple[bytes, ...]
@@ -137,11 +137,11 @@ class Layer:
                 self.unpacked_size,
                 b"\0".join(self.rows),
                 (
-                    self.types.tobytes(),
-                    self.modes.tobytes(),
-                    self.uids.tobytes(),
-                    self.gids.tobytes(),
-                    self.sizes.tobytes(),
+                    memoryview(self.types).cast("B"),
+                    memoryview(self.modes).cast("B"),
+                    memoryview(self.uids).cast("B"),
+                    memoryview(self.gids).cast("B"),
+                    memoryview(self.sizes).cast("B"),
                 ),
                 self.links,
                 tuple(self.whiteouts),
@@ -150,7 +150,7 @@ class Layer:
         )
 
     @classmethod
-    def load(cls, content: bytes) -> Layer:
+    def load(cls, content: bytes | memoryview) -> Layer:
         """Read what `dump` wrote. Raises LayerError for anything else."""
         try:
             dump = msgspec.msgpack.decode(content, type=_Dump)

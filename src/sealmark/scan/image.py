@@ -54,7 +54,7 @@ class LayerCache(Protocol):
 
 class _Kept(msgspec.Struct, array_like=True, frozen=True):
     diff_id: str
-    layer: bytes
+    layer: memoryview  # not copied: the table of a large layer is large
     facts: dict[bytes, FileFacts]
 
 
@@ -112,20 +112,23 @@ def _scanned(
 ) -> tuple[Layer, dict[bytes, FileFacts]]:
     digest = layer.descriptor.digest
     key = f"{digest.algorithm}-{digest.hex}-{LAYER_VERSION}-{INVENTORY_VERSION}"
-    kept = cache.get(key)
-    found = _from_cache(kept, layer.diff_id) if kept is not None else None
+    found = _from_cache(cache.get(key), layer.diff_id)
     if found is not None:
         return found
     reading = _Reading()
     with source.blob(layer.descriptor) as chunks:
         table = read_layer(chunks, layer.descriptor, layer.diff_id, reading, DEFAULT_LIMITS)
-    entry = _Kept(str(layer.diff_id), table.dump(), reading.facts)
+    entry = _Kept(str(layer.diff_id), memoryview(table.dump()), reading.facts)
     cache.put(key, msgspec.msgpack.encode(entry))
     return table, reading.facts
 
 
-def _from_cache(content: bytes, diff_id: Digest) -> tuple[Layer, dict[bytes, FileFacts]] | None:
+def _from_cache(
+    content: bytes | None, diff_id: Digest
+) -> tuple[Layer, dict[bytes, FileFacts]] | None:
     """A damaged entry, or one for another unpacked digest, is read again rather than believed."""
+    if content is None:
+        return None
     try:
         kept = msgspec.msgpack.decode(content, type=_Kept)
         return (Layer.load(kept.layer), kept.facts) if kept.diff_id == str(diff_id) else None
