@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealmark.adapters.layer_cache import DirectoryCache, NoCache
-from sealmark.adapters.oci_layout import OciLayout
 from sealmark.artifact.digest import Digest
 from sealmark.artifact.image import load_image
 from sealmark.artifact.platform import Platform, machine_platform
+from sealmark.artifact.reference import parse_reference
+from sealmark.cli.transports import open_source
 from sealmark.errors import ServiceError, UsageError
 from sealmark.evidence.document import Evidence, Subject
 from sealmark.ledger.errors import LedgerError
@@ -52,15 +53,14 @@ def take_evidence(
     reference: str, options: SourceOptions, state: State, database: Path | None
 ) -> Evidence:
     """Look inside what `reference` names, and ask the advisories about it."""
-    transport, _, rest = reference.partition(":")
-    if transport == "sbom":
-        return _from_sbom(Path(rest), state, database)
-    if transport != "oci":
-        raise UsageError(f"{reference!r}: only oci:DIR[:TAG] and sbom:FILE can be read so far")
-    source = _layout(rest)
+    named = parse_reference(reference)
+    if named.transport == "sbom":
+        return _from_sbom(Path(named.name), state, database)
     wanted = Platform.parse(options.platform) if options.platform else _machine()
-    image = load_image(source, wanted, chosen=options.platform is not None)
-    looked = look(image, source, NoCache() if options.no_cache else DirectoryCache(state.layers))
+    cache = NoCache() if options.no_cache else DirectoryCache(state.layers)
+    with open_source(named, options) as source:
+        image = load_image(source, wanted, chosen=options.platform is not None)
+        looked = look(image, source, cache)
     return Evidence(
         subject=Subject(kind="image", digest=str(image.digest), platform=str(image.platform)),
         inventory=looked.inventory,
@@ -82,14 +82,6 @@ def ask_advisories(inventory: Inventory, state: State, database: Path | None) ->
 
     with AdvisoryDatabase(path) as advisories:
         return match(inventory.components, advisories, advisories, str(advisories.digest))
-
-
-def _layout(rest: str) -> OciLayout:
-    directory, at, digest = rest.partition("@")
-    if at:
-        return OciLayout(Path(directory), digest=digest)
-    directory, _, tag = rest.rpartition(":") if ":" in rest else (rest, "", "")
-    return OciLayout(Path(directory), tag=tag)
 
 
 def _machine() -> Platform:

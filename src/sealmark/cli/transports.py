@@ -1,0 +1,50 @@
+"""From a reference to the place that holds the image: one line per transport."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealmark.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    from sealmark.artifact.reference import Reference
+    from sealmark.artifact.source import ImageSource
+    from sealmark.cli.options import SourceOptions
+
+    Opener = Callable[[str, SourceOptions], AbstractContextManager[ImageSource]]
+
+
+@contextmanager
+def _oci(name: str, _: SourceOptions) -> Iterator[ImageSource]:
+    from sealmark.adapters.oci_layout import OciLayout
+
+    directory, at, digest = name.partition("@")
+    if at:
+        yield OciLayout(Path(directory), digest=digest)
+        return
+    directory, _colon, tag = name.rpartition(":") if ":" in name else (name, "", "")
+    yield OciLayout(Path(directory), tag=tag)
+
+
+_OPENERS: dict[str, Opener] = {
+    "oci": _oci,
+}
+
+
+def open_source(
+    reference: Reference, options: SourceOptions
+) -> AbstractContextManager[ImageSource]:
+    """Open what `reference` names, for as long as the context lasts.
+
+    Raises UsageError for what is not there, ServiceError for a service that does not answer.
+    """
+    opener = _OPENERS.get(reference.transport)
+    if opener is None:
+        readable = ", ".join(sorted(_OPENERS))
+        raise UsageError(f"{reference}: {reference.transport} cannot be read yet, only {readable}")
+    return opener(reference.name, options)
