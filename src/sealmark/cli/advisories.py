@@ -12,7 +12,10 @@ from sealmark.cli.state import current_state, home_option
 from sealmark.errors import UnreadableError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from typing import IO
+
+_MAX_LINE = 4096
 
 
 @click.group(name="advisories")
@@ -75,9 +78,15 @@ def compare(ecosystem: str, first: str, second: str | None) -> None:
             raise UsageError("two versions are needed, or - for pairs on standard input")
         click.echo(order(first, second))
         return
-    failed = sum(not _compared(order, line) for line in sys.stdin)
+    failed = sum(not _compared(order, line) for line in _lines(sys.stdin.buffer))
     if failed:
         raise UnreadableError(f"{failed} lines could not be compared")
+
+
+def _lines(stream: IO[bytes]) -> Iterator[str]:
+    """Yield lines; bytes that are no text, and all beyond a sane length, become no version."""
+    while line := stream.readline(_MAX_LINE):
+        yield line.decode("utf-8", "backslashreplace")
 
 
 def _compared(order: Callable[[str, str], str], line: str) -> bool:

@@ -14,8 +14,9 @@ class VersionError(UnreadableError):
     """A text is no version in its ecosystem."""
 
     def __init__(self, ecosystem: str, text: str, why: str) -> None:
-        shown = text if len(text) <= 80 else text[:77] + "..."
-        super().__init__(f"{shown!a} is no {ecosystem} version: {why}")
+        shown = ascii(text[:81])
+        shown = shown if len(shown) <= 82 else f"{shown[:79]}..."
+        super().__init__(f"{shown} is no {ecosystem} version: {why}")
 
 
 def checked(ecosystem: str, text: str) -> str:
