@@ -28,6 +28,7 @@ LAYER_VERSION = 1
 _WHITEOUT = b".wh."
 _OPAQUE = b".wh..wh..opq"
 _NOTABLE_MODE = 0o6000
+_KNOWN_TYPES = bytes(FileType)
 
 
 class LayerError(UnreadableError):
@@ -164,6 +165,8 @@ class Layer:
         if dump.version != LAYER_VERSION or {len(rows)} != {len(one) for one in columns}:
             raise LayerError("cached layer is of another version, or damaged")
         types, modes, uids, gids, sizes = columns
+        if types.tobytes().translate(None, _KNOWN_TYPES):
+            raise LayerError("cached layer is damaged: it holds files of unknown types")
         return cls(
             rows,
             types,

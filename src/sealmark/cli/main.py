@@ -10,6 +10,8 @@ import click
 
 from sealmark.errors import SealmarkError, UsageError
 
+_LONGEST_ERROR = 2000
+
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Scan, judge, record; print the verdict with its reasons and fixes."),
     "scan": ("scan", "Look inside an image or SBOM and print the evidence."),
@@ -69,6 +71,13 @@ def run(arguments: list[str] | None = None, **extra: Any) -> int:
         click.echo("sealmark: interrupted", err=True)
         return 130
     except SealmarkError as error:
-        click.echo(f"sealmark: {error}", err=True)
+        click.echo(f"sealmark: {_one_line(error)}", err=True)
         return error.exit_code
     return result if isinstance(result, int) else 0
+
+
+def _one_line(error: SealmarkError) -> str:
+    """Return what happened as one line; names in it may come out of a hostile image."""
+    from sealmark.cli.render.text import printable
+
+    return printable(str(error))[:_LONGEST_ERROR]
