@@ -120,7 +120,7 @@ def slow_wants(path: bytes) -> bool:
     for reader in READERS:
         if path in reader.paths:
             return True
-        offered = name in reader.basenames or path.endswith(reader.suffixes or (b"\0",))
+        offered = name in reader.basenames or path.endswith(reader.suffixes)
         inside = any(path.startswith(directory) for directory in reader.directories)
         if (offered or inside) and reader.claims(path):
             return True

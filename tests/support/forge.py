@@ -36,7 +36,7 @@ def sha256(content: bytes) -> str:
 
 
 def pack(content: bytes, kind: str) -> bytes:
-    return gzip.compress(content, 1, mtime=0) if kind == "gzip" else zstandard.compress(content)
+    return gzip.compress(content, 6, mtime=0) if kind == "gzip" else zstandard.compress(content)
 
 
 def tar(*members: tuple[str | tarfile.TarInfo, bytes]) -> bytes:
