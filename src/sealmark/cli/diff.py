@@ -47,7 +47,10 @@ def command(
     database: Path | None,
     source: SourceOptions,
 ) -> None:
-    """Show which components, vulnerabilities, settings and layers differ from BEFORE to AFTER."""
+    """Show which components, vulnerabilities, settings and layers differ from BEFORE to AFTER.
+
+    Both are images, written as for `sealmark check`.
+    """
     state = current_state()
     old = take_evidence(before, source, state, database)
     new = take_evidence(after, source, state, database)

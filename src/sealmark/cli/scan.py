@@ -39,7 +39,10 @@ if TYPE_CHECKING:
 def command(
     image: str, style: str, output: Path, database: Path | None, source: SourceOptions
 ) -> None:
-    """Look inside IMAGE (oci:DIR[:TAG] or sbom:FILE) and print what is known about it."""
+    """Look inside IMAGE and print what is known about it.
+
+    IMAGE is written as for `sealmark check`.
+    """
     evidence = take_evidence(image, source, current_state(), database)
     at = clock().isoformat(timespec="seconds").replace("+00:00", "Z")
     write_output(render_evidence(style, evidence, image, at, terminal_for(output)), output)

@@ -31,8 +31,33 @@ def _oci(name: str, _: SourceOptions) -> Iterator[ImageSource]:
     yield OciLayout(Path(directory), tag=tag)
 
 
+@contextmanager
+def _oci_archive(name: str, _: SourceOptions) -> Iterator[ImageSource]:
+    from sealmark.adapters.archive import open_archive
+    from sealmark.adapters.oci_archive import OciArchive
+
+    file, at, digest = name.partition("@")
+    tag = ""
+    if not at:
+        file, _colon, tag = name.partition(":")
+    with open_archive(Path(file)) as archive:
+        yield OciArchive(archive, tag, digest)
+
+
+@contextmanager
+def _docker_archive(name: str, _: SourceOptions) -> Iterator[ImageSource]:
+    from sealmark.adapters.archive import open_archive
+    from sealmark.adapters.docker_archive import DockerArchive
+
+    file, _colon, reference = name.partition(":")
+    with open_archive(Path(file)) as archive:
+        yield DockerArchive(archive, reference)
+
+
 _OPENERS: dict[str, Opener] = {
+    "docker-archive": _docker_archive,
     "oci": _oci,
+    "oci-archive": _oci_archive,
 }
 
 
