@@ -120,7 +120,7 @@ def test_an_index_without_this_platform_is_exit_4_and_names_what_it_has(run: Run
     [
         ("check", "oci:shop:none"),
         ("check", "oci:nowhere:1.0"),
-        ("check", "registry.example/shop:1.0"),
+        ("check", "registry.example/Shop:1.0"),
         ("check", "oci:shop:1.0", "--max-advisory-age", "soon"),
         ("check",),
         ("check", "oci:shop:1.0", "--format", "poem"),

@@ -66,11 +66,17 @@ class SourceOptions:
 
     platform: str | None
     no_cache: bool
+    registry_ca: Path | None = None
+    plain_http: bool = False
 
 
 _SOURCE_OPTIONS = (
     click.option("--platform", metavar="OS/ARCH", help="Which image of an index; default: ours."),
     click.option("--no-cache", is_flag=True, help="Read every layer again."),
+    click.option(
+        "--registry-ca", type=FILE, help="Trust the CA certificates in FILE for registries too."
+    ),
+    click.option("--plain-http", is_flag=True, help="Reach registries without TLS."),
 )
 
 

@@ -54,7 +54,18 @@ def _docker_archive(name: str, _: SourceOptions) -> Iterator[ImageSource]:
         yield DockerArchive(archive, reference)
 
 
+@contextmanager
+def _docker(name: str, options: SourceOptions) -> Iterator[ImageSource]:
+    from sealmark.adapters.registry import Access, open_registry
+    from sealmark.artifact.repository import parse_image_name
+
+    access = Access(options.plain_http, options.registry_ca)
+    with open_registry(parse_image_name(name), access) as source:
+        yield source
+
+
 _OPENERS: dict[str, Opener] = {
+    "docker": _docker,
     "docker-archive": _docker_archive,
     "oci": _oci,
     "oci-archive": _oci_archive,
