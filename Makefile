@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help runtime dev packages test test-all check fix bench docs peers lock clean
+.PHONY: help runtime demo dev packages test test-all check fix bench docs peers lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/' | expand -t 14
 
 runtime: ## bring up .venv with what running needs
 	@$(PYTHON) tools/bootstrap.py runtime
+
+demo: runtime ## make an image on the spot, deny it, mend it, allow it, prove it
+	@$(BIN)/sealmark demo
 
 dev: ## bring up .venv with the development tools
 	@$(PYTHON) tools/bootstrap.py dev

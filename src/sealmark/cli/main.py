@@ -19,6 +19,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "diff": ("diff", "Show what changed between two images."),
     "explain": ("explain", "What a control or a finding means, and what to do."),
     "advisories": ("advisories", "Update, build and look into the advisory database."),
+    "demo": ("demo", "Make an image, deny it, mend it, allow it: the whole story."),
     "ledger": ("ledger", "Verify, prove and show the append-only log."),
 }
 
