@@ -24,6 +24,7 @@ def test_what_a_document_shows_is_what_happens(name: Path, tmp_path: Path) -> No
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(tmp_path),
+        "TMPDIR": str(tmp_path),
         "LANG": "C.UTF-8",
         "USER": "alice",
     }

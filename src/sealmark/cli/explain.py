@@ -1,7 +1,8 @@
-"""`sealmark explain ID`: what a control or a finding means, why it matters, what to do."""
+"""`sealmark explain ID`: what a control, a finding or a decision means, and what to do."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import click
@@ -10,31 +11,43 @@ import msgspec
 from sealmark.cli.state import current_state, home_option
 from sealmark.decision import Decision
 from sealmark.errors import UsageError
-from sealmark.gate.entry import DecisionEntry
+from sealmark.gate.entry import DecisionEntry, RefusalEntry
 from sealmark.ledger.errors import LedgerError
 from sealmark.ledger.log import Ledger
+from sealmark.policy.controls.labs import LABS
 from sealmark.policy.packs import BASE_CONTROLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sealmark.decision import Reason
+    from sealmark.decision import Reason, Verdict
     from sealmark.policy.control import About
 
 _MOST_DECISIONS = 200
+_ENTRY = re.compile(r"(?:entry:)?([0-9]{1,15})", re.ASCII)
+_MEANINGS: dict[Verdict, str] = {
+    "allow": "no control of the policy has anything against it",
+    "deny": "at least one control has a reason against it",
+    "unknown": "nothing is known against it, but not enough is known to allow it",
+}
 
 
 @click.command(name="explain")
 @click.argument("identifier", metavar="ID")
+@click.option("--lab", is_flag=True, help="Print only the control's lab, to be piped into sh.")
 @home_option
-def command(identifier: str) -> None:
-    """Explain ID: a control such as not-root, or a finding such as CVE-2023-0464.
+def command(identifier: str, lab: bool) -> None:
+    """Explain ID: a control such as not-root, a finding such as CVE-2023-0464, a decision's entry.
 
-    A finding is looked up in the latest decisions of the ledger, newest first.
+    A finding is looked up in the latest decisions of the ledger, newest first; a decision is
+    named by its index there, 41 or entry:41.
     """
     about = next((c.about for c in BASE_CONTROLS if c.about.id == identifier), None)
-    lines = list(_control(about)) if about else list(_finding(current_state().ledger, identifier))
+    if lab:
+        lines = list(LABS[identifier].script()) if identifier in LABS else []
+    else:
+        lines = list(_control(about) if about else _recorded(current_state().ledger, identifier))
     if not lines:
         known = ", ".join(control.about.id for control in BASE_CONTROLS)
         raise UsageError(
@@ -49,10 +62,54 @@ def _control(about: About) -> Iterator[str]:
     yield f"  why      {about.rationale}"
     yield f"  fix      {about.remedy}"
     yield f"  waivable by {about.waivable_by}"
+    yield f"  lab      copy these lines, or run: sealmark explain {about.id} --lab | sh"
+    yield ""
+    yield from LABS[about.id].script()
 
 
-def _finding(directory: Path, identifier: str) -> Iterator[str]:
-    for index, decision in _decisions(directory):
+def _recorded(directory: Path, identifier: str) -> Iterator[str]:
+    entry = _ENTRY.fullmatch(identifier)
+    if not directory.is_dir():
+        return
+    try:
+        log = Ledger.open(directory)
+        yield from _entry(log, int(entry[1])) if entry else _finding(log, identifier)
+    except (LedgerError, msgspec.DecodeError) as error:
+        raise UsageError(f"the ledger cannot be read: {error}") from error
+
+
+def _entry(log: Ledger, index: int) -> Iterator[str]:
+    if index >= log.size:
+        raise UsageError(f"the ledger has {log.size} entries, numbered from 0")
+    statement = msgspec.json.decode(log.entry(index), type=DecisionEntry | RefusalEntry)
+    asked = statement.asked
+    yield f"entry {index}: {statement.verdict.upper()} {asked.reference or ''}".rstrip()
+    if isinstance(statement, RefusalEntry):
+        yield "  meaning  what was handed in could not be read, so it is refused and not judged"
+        yield f"  because  {statement.error}"
+    else:
+        yield f"  meaning  {_MEANINGS[statement.verdict]}"
+        yield f"  about    {statement.subject.digest} {statement.subject.platform or ''}".rstrip()
+        yield from _reasons(log, statement)
+    yield f"  asked    {asked.at}, by {asked.actor}, to {asked.action}, at the gate {asked.gate}"
+    yield f"  proof    sealmark ledger prove {index}"
+
+
+def _reasons(log: Ledger, statement: DecisionEntry) -> Iterator[str]:
+    body = log.body(statement.decision)
+    if body is None:
+        controls = ", ".join(statement.controls)
+        yield f"  because  {controls or 'nothing'}; the decision's body is not kept any more"
+        return
+    judged = msgspec.json.decode(body, type=Decision).judgement
+    for reason in (*judged.reasons, *judged.unknowns):
+        yield from _reason(reason)
+    if judged.valid_until:
+        yield f"  expires  {judged.valid_until}"
+
+
+def _finding(log: Ledger, identifier: str) -> Iterator[str]:
+    for index, decision in _decisions(log):
         judged = decision.judgement
         found = [r for r in (*judged.reasons, *judged.unknowns) if r.subject_id == identifier]
         if not found:
@@ -73,21 +130,17 @@ def _reason(reason: Reason) -> Iterator[str]:
         yield f"  where    {reason.where.file}{made}"
     if reason.remedy:
         yield f"  fix      {reason.remedy.text}"
+    if reason.control in LABS:
+        yield f"  lab      sealmark explain {reason.control} --lab | sh"
     yield f"  policy   {reason.control} of {reason.policy.id}, owner {reason.policy.owner}"
 
 
-def _decisions(directory: Path) -> Iterator[tuple[int, Decision]]:
-    if not directory.is_dir():
-        return
-    try:
-        log = Ledger.open(directory)
-        for index in range(log.size - 1, max(log.size - 1 - _MOST_DECISIONS, -1), -1):
-            try:
-                entry = msgspec.json.decode(log.entry(index), type=DecisionEntry)
-            except msgspec.DecodeError:
-                continue  # a refusal, or a statement of another kind
-            body = log.body(entry.decision)
-            if body is not None:
-                yield index, msgspec.json.decode(body, type=Decision)
-    except (LedgerError, msgspec.DecodeError) as error:
-        raise UsageError(f"the ledger cannot be read: {error}") from error
+def _decisions(log: Ledger) -> Iterator[tuple[int, Decision]]:
+    for index in range(log.size - 1, max(log.size - 1 - _MOST_DECISIONS, -1), -1):
+        try:
+            entry = msgspec.json.decode(log.entry(index), type=DecisionEntry)
+        except msgspec.DecodeError:
+            continue  # a refusal, or a statement of another kind
+        body = log.body(entry.decision)
+        if body is not None:
+            yield index, msgspec.json.decode(body, type=Decision)
