@@ -13,8 +13,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 import trustme
+from tests.support.lying_registry import Answer, lying_registry
 from tests.support.registry import Server, htpasswd_line, push, running_registry
 from tests.support.shop import build_shop
+
+from sealmark.adapters.registry_http import tls_context
+from sealmark.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,3 +131,37 @@ def test_tls_with_a_private_authority_and_a_login(guarded: str, shop: Path) -> N
     expected = check(shop, "oci:shop:1.0")
     assert check(shop, image, "--registry-ca", authority) == expected
     assert check(shop, image, SSL_CERT_FILE=authority) == expected
+
+
+@pytest.mark.parametrize(
+    ("chosen", "answer", "code", "words"),
+    [
+        (":1.0", Answer(503, headers={"Retry-After": "0"}), 5, "503"),
+        (f"@sha256:{'a' * 64}", Answer(body=b"{}"), 4, "expected sha256:aaaa"),
+        (":1.0", Answer(body=b"{}", headers={"Content-Length": "9"}), 4, "breaks off"),
+        (":1.0", Answer(body=b"<html>", headers={"Content-Type": "text/html"}), 4, "manifest"),
+    ],
+    ids=["down", "other bytes", "too few bytes", "no registry"],
+)
+def test_a_registry_that_fails_is_one_line_and_the_right_exit_code(
+    shop: Path, chosen: str, answer: Answer, code: int, words: str
+) -> None:
+    with lying_registry(lambda _: answer) as peer:
+        done = sealmark(shop, "check", f"{peer.address}/shop{chosen}")
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (code, "", 1)
+    assert words in done.stderr
+
+
+def test_authorities_come_from_the_directory_of_the_registry(tmp_path: Path) -> None:
+    directory = tmp_path / "registry.example:5000"
+    directory.mkdir()
+    trustme.CA(organization_name="Shop").cert_pem.write_to_path(directory / "shop.crt")
+
+    def trusted(registry: str) -> bool:
+        return "'Shop'" in str(tls_context(registry, None, [tmp_path]).get_ca_certs())
+
+    assert trusted("registry.example:5000")
+    assert not trusted("registry.example")
+    (directory / "broken.crt").write_text("no certificate")
+    with pytest.raises(UsageError, match=r"broken\.crt"):
+        trusted("registry.example:5000")

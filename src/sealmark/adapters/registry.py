@@ -8,11 +8,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import httpx
-
 from sealmark.adapters.registry_auth import Authenticator
 from sealmark.adapters.registry_credentials import find_credentials
-from sealmark.adapters.registry_http import Patience, PatientClient, open_client, tls_context
+from sealmark.adapters.registry_http import (
+    Patience,
+    PatientClient,
+    open_client,
+    read_url,
+    tls_context,
+)
 from sealmark.artifact.digest import Digest, DigestError
 from sealmark.artifact.manifest import INDEX_TYPES, LARGEST_MANIFEST, MANIFEST_TYPES, RawManifest
 from sealmark.artifact.repository import DOCKER_HUB
@@ -21,6 +25,8 @@ from sealmark.errors import ServiceError, UnreadableError, UsageError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    import httpx
 
     from sealmark.adapters.registry_credentials import Credentials
     from sealmark.artifact.manifest import Descriptor
@@ -52,13 +58,15 @@ def open_registry(
 ) -> Iterator[RegistrySource]:
     """Open the registry of `name`; without `credentials` they are looked up when asked for."""
     host = _HUB_HOST if name.registry == DOCKER_HUB else name.registry
+    root = read_url(f"https://{host}/v2/{name.repository}/")
+    if root is None:
+        raise UsageError(f"{name}: {host} is no registry host")
     tls = tls_context(host, access.authority)
     with open_client(tls, access.patience, trust_environment=not name.is_loopback) as client:
         http = PatientClient(client, access.patience)
         plain = access.plain_http or (name.is_loopback and not http.speaks_tls(host))
-        root = httpx.URL(f"{'http' if plain else 'https'}://{host}/v2/{name.repository}/")
         look_up = credentials or (lambda: find_credentials(name, os.environ))
-        yield RegistrySource(name, root, http, look_up)
+        yield RegistrySource(name, root.copy_with(scheme="http") if plain else root, http, look_up)
 
 
 class RegistrySource:
@@ -164,12 +172,8 @@ class RegistrySource:
 
     def _target(self, url: httpx.URL, location: str) -> httpx.URL:
         """Return where a redirect leads; never from https to what others can read and change."""
-        try:
-            target = url.join(location)
-        except (httpx.InvalidURL, ValueError):
-            target = httpx.URL("")
-        schemes = ("https",) if url.scheme == "https" else ("http", "https")
-        if not location or target.scheme not in schemes or not target.host or target.userinfo:
+        target = read_url(location, url) if location else None
+        if target is None or (url.scheme == "https" and target.scheme != "https"):
             raise ServiceError(f"{url.host}: redirects to what is no safe address")
         return target
 

@@ -11,13 +11,15 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import httpx
 import msgspec
 
+from sealmark.adapters.registry_http import read_url
 from sealmark.errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    import httpx
 
     from sealmark.adapters.registry_credentials import Credentials
     from sealmark.adapters.registry_http import PatientClient
@@ -117,13 +119,10 @@ class Authenticator:
         return self._read(realm, response.status_code, content, known)
 
     def _realm(self, text: str) -> httpx.URL:
-        try:
-            realm = httpx.URL(text)
-        except (httpx.InvalidURL, ValueError):
-            realm = httpx.URL("")
-        same_host = self._registry.scheme == "http" and realm.host == self._registry.host
-        allowed = realm.scheme == "https" or (realm.scheme == "http" and same_host)
-        if not realm.host or realm.userinfo or not allowed:
+        realm, plain = read_url(text), self._registry.scheme == "http"
+        if realm is None or not (
+            realm.scheme == "https" or (plain and realm.host == self._registry.host)
+        ):
             raise ServiceError(
                 f"{self._registry.host}: it names a token service that no secret is sent to: "
                 f"{text[:160]!r} is not https"

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 CERTIFICATE_DIRECTORIES = (Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d"))
 _TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
-_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +76,8 @@ class PatientClient:
             except httpx.TransportError as error:
                 _give_up_on_certificate(url, error)
                 trouble = _short(error)
+            except (ValueError, httpx.InvalidURL) as error:  # httpx looks at a Location itself
+                raise ServiceError(f"{url.host}: redirects to what is no address") from error
             else:
                 if response.status_code not in _TRY_AGAIN:
                     return response
@@ -96,7 +97,7 @@ class PatientClient:
         """
         started, total = time.monotonic(), 0
         try:
-            for chunk in response.iter_raw(_CHUNK):
+            for chunk in response.iter_raw():
                 total += len(chunk)
                 if total > most:
                     raise UnreadableError(f"{what} is larger than {most} bytes")
@@ -129,14 +130,30 @@ class PatientClient:
 def open_client(
     tls: ssl.SSLContext, patience: Patience, *, trust_environment: bool
 ) -> httpx.Client:
-    """Return a client that follows no redirect by itself; proxies come from the environment."""
-    return httpx.Client(
-        verify=tls,
-        trust_env=trust_environment,
-        follow_redirects=False,
-        timeout=httpx.Timeout(patience.read, connect=patience.connect),
-        headers={"User-Agent": "sealmark", "Accept-Encoding": "identity"},
-    )
+    """Return a client that follows no redirect by itself; proxies come from the environment.
+
+    Raises UsageError for proxies that make no sense.
+    """
+    try:
+        return httpx.Client(
+            verify=tls,
+            trust_env=trust_environment,
+            follow_redirects=False,
+            timeout=httpx.Timeout(patience.read, connect=patience.connect),
+            headers={"User-Agent": "sealmark", "Accept-Encoding": "identity"},
+        )
+    except (ValueError, ImportError, httpx.InvalidURL) as error:
+        raise UsageError("a proxy in the environment (HTTPS_PROXY …) cannot be used") from error
+
+
+def read_url(text: str, base: httpx.URL | None = None) -> httpx.URL | None:
+    """Return an http or https address with a host and without a login; None for all else."""
+    try:
+        url = base.join(text) if base else httpx.URL(text)
+        sound = url.scheme in ("http", "https") and url.host and not url.userinfo
+    except (ValueError, httpx.InvalidURL):
+        return None
+    return url if sound else None
 
 
 def tls_context(
