@@ -88,7 +88,8 @@ def command(
     """Scan IMAGE, judge it, record the decision, and print it with reasons and fixes.
 
     IMAGE is NAME[:TAG][@DIGEST] in a registry, oci:DIR[:TAG], oci:DIR@DIGEST,
-    oci-archive:FILE[:TAG], docker-archive:FILE[:REF] or sbom:FILE.
+    oci-archive:FILE[:TAG], docker-archive:FILE[:REF], containers-storage:NAME, dir:PATH (a root
+    file system) or sbom:FILE.
 
     Exit codes: 0 allowed, 1 denied, 2 unknown, 3 usage, 4 input unreadable, 5 a service failed.
     """

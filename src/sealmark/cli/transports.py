@@ -64,7 +64,14 @@ def _docker(name: str, options: SourceOptions) -> Iterator[ImageSource]:
         yield source
 
 
+def _containers_storage(name: str, _: SourceOptions) -> AbstractContextManager[ImageSource]:
+    from sealmark.adapters.containers_storage import open_containers_storage
+
+    return open_containers_storage(name)
+
+
 _OPENERS: dict[str, Opener] = {
+    "containers-storage": _containers_storage,
     "docker": _docker,
     "docker-archive": _docker_archive,
     "oci": _oci,

@@ -16,6 +16,7 @@ from sealmark.artifact.reference import parse_reference
 from sealmark.cli.transports import open_source
 from sealmark.errors import ServiceError, UsageError
 from sealmark.evidence.document import Evidence, Subject
+from sealmark.gate.ask import rootfs_subject
 from sealmark.ledger.errors import LedgerError
 from sealmark.ledger.log import Ledger
 from sealmark.scan.image import look
@@ -56,6 +57,8 @@ def take_evidence(
     named = parse_reference(reference)
     if named.transport == "sbom":
         return _from_sbom(Path(named.name), state, database)
+    if named.transport == "dir":
+        return _from_root(Path(named.name), state, database)
     wanted = Platform.parse(options.platform) if options.platform else _machine()
     cache = NoCache() if options.no_cache else DirectoryCache(state.layers)
     with open_source(named, options) as source:
@@ -86,6 +89,19 @@ def ask_advisories(inventory: Inventory, state: State, database: Path | None) ->
 
 def _machine() -> Platform:
     return machine_platform(platform.machine())
+
+
+def _from_root(path: Path, state: State, database: Path | None) -> Evidence:
+    from sealmark.adapters.root_directory import open_root
+    from sealmark.scan.root_directory import look_at_root
+
+    with open_root(path) as root:
+        inventory = look_at_root(root)
+    return Evidence(
+        subject=rootfs_subject(inventory),
+        inventory=inventory,
+        vulnerabilities=ask_advisories(inventory, state, database),
+    )
 
 
 def _from_sbom(path: Path, state: State, database: Path | None) -> Evidence:

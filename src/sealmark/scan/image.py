@@ -31,13 +31,14 @@ if TYPE_CHECKING:
     from sealmark.evidence.settings import Settings
 
 # Where package databases are looked for even if the way there leads over links.
-_WELL_KNOWN = (
+WELL_KNOWN = (
     b"var/lib/dpkg/status",
     b"lib/apk/db/installed",
     b"etc/os-release",
     b"etc/passwd",
 )
-_MOST_NOTABLE = 1000
+MOST_NOTABLE = 1000
+"""Most set-id files and devices listed for one root file system."""
 
 
 class LayerCache(Protocol):
@@ -145,7 +146,7 @@ def _visible(
             if root.visible(index, path):
                 seen.add(path)
                 yield index, path, fact
-    for path in _WELL_KNOWN:
+    for path in WELL_KNOWN:
         target = root.resolve(path)
         if target is None or target in seen:
             continue
@@ -174,11 +175,11 @@ def _notable(root: RootFs) -> Iterator[NotableFile]:
     count = 0
     for index, layer in enumerate(root.layers):
         for entry in sorted(layer.notable(), key=lambda found: found.path):
-            if count >= _MOST_NOTABLE or not root.visible(index, entry.path):
+            if count >= MOST_NOTABLE or not root.visible(index, entry.path):
                 continue
             count += 1
             yield NotableFile(
-                why=_why_notable(entry),
+                why=why_notable(entry),
                 location=Location(display_path(entry.path), index),
                 mode=entry.mode,
                 uid=entry.uid,
@@ -187,7 +188,8 @@ def _notable(root: RootFs) -> Iterator[NotableFile]:
             )
 
 
-def _why_notable(entry: FileEntry) -> str:
+def why_notable(entry: FileEntry) -> str:
+    """Return what a reviewer asks about a device or set-id file."""
     if entry.type is not FileType.REGULAR:
         return "device"
     return "setuid" if entry.mode & 0o4000 else "setgid"
