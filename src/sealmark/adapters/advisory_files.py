@@ -170,7 +170,7 @@ class FeedReader:
     def _lines(
         self, item: _Input, stream: IO[bytes], name: str | None, hashing: _Hashing
     ) -> Callable[[], AnyFeed] | None:
-        builder = FeedBuilder(name or _stem(item.name), item.label)
+        builder = FeedBuilder(name or _stem(item.name), item.name)
         add: Callable[[bytes], None] | None = None
         for line in _bounded_lines(stream, item.label, self._limits):
             if line.isspace():
@@ -190,7 +190,7 @@ class FeedReader:
         scores, as_of = parse_exploitability(_bounded_lines(stream, item.label, self._limits))
         return lambda: ExploitabilityFeed(
             _special(name or "epss", "epss", as_of, hashing, len(scores)),
-            Provenance(item.label),
+            Provenance(item.name),
             scores,
         )
 
@@ -215,7 +215,7 @@ class FeedReader:
         if group is not None:
             group.add(item.name, content)
             return None
-        builder = FeedBuilder(name or _stem(item.name), item.label)
+        builder = FeedBuilder(name or _stem(item.name), item.name)
         builder.add_json(content)
         return lambda: builder.finish(_as_of(item.label, builder, item.stated), hashing.digest())
 
@@ -228,7 +228,7 @@ class FeedReader:
             return None
         if not records or not _is_osv(_shape(bytes(records[0]))):
             return None
-        builder = FeedBuilder(name or _stem(item.name), item.label)
+        builder = FeedBuilder(name or _stem(item.name), item.name)
         for record in records:
             builder.add_json(bytes(record))
         return lambda: builder.finish(_as_of(item.label, builder, item.stated), hashing.digest())
@@ -355,6 +355,8 @@ def _zip_members(archive: zipfile.ZipFile, path: Path, limits: Limits) -> Iterat
     infos = archive.infolist()
     if len(infos) > limits.members:
         raise FeedFileError(f"{path}: more than {limits.members} members")
+    if sum(info.file_size for info in infos) > limits.stream:
+        raise FeedFileError(f"{path}: unpacks to more than {limits.stream} bytes")
     for info in infos:
         if not info.is_dir():
             name = PurePosixPath(info.filename).name
@@ -456,7 +458,7 @@ def _catalogue(
     exploited, as_of = parse_exploited(content)
     return lambda: ExploitedFeed(
         _special(name or "kev", "kev", as_of, hashing, len(exploited)),
-        Provenance(item.label),
+        Provenance(item.name),
         exploited,
     )
 
@@ -475,5 +477,5 @@ def _end_of_life(
     if item.stated is not None and item.stated.as_of is not None:
         as_of = item.stated.as_of
     return lambda: SupportFeed(
-        _special(name or "eol", "eol", as_of, hashing, len(ends)), Provenance(item.label), ends
+        _special(name or "eol", "eol", as_of, hashing, len(ends)), Provenance(item.name), ends
     )

@@ -76,7 +76,7 @@ def _match_one(
     what = "source package" if component.source is not None else "package"
     looked_up = f"{what} {built_from.name} {built_from.version} looked up in {ecosystem}"
     statements = [
-        Statement(said.feed, dates.get(said.feed, ""), entry, outcome)
+        Statement(said.feed, dates.get(said.feed, ""), entry, outcome, group.affected)
         for said in packages
         for group in said.groups
         for outcome in (comparison.judge(group.affected),)

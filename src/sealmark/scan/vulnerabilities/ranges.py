@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sealmark.scan.versions.text import VersionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sealmark.scan.versions.ordering import Ordering
     from sealmark.scan.vulnerabilities.advisory import AffectedVersions, Event
@@ -58,9 +58,13 @@ class Comparison:
         """
         if not affected.ranges and not affected.versions:
             return Outcome("unknown", "the advisory gives no versions that can be compared")
-        if self._enumerated(affected.versions):
-            return Outcome("affected", f"{self.version} is listed as affected")
         outcomes = [self._in_range(events) for events in affected.ranges]
+        if self._enumerated(affected.versions):
+            outcomes.append(
+                Outcome(
+                    "affected", f"{self.version} is listed as affected", self._next_fix(affected)
+                )
+            )
         for status in ("affected", "unknown", "not_affected"):
             chosen = [outcome for outcome in outcomes if outcome.status == status]
             if chosen:
@@ -72,6 +76,38 @@ class Comparison:
         if version is None or self.ordering is None:
             return (0,)
         return (1, self.ordering.key(version))
+
+    def upgrade(self, said: Iterable[tuple[AffectedVersions, Outcome]]) -> str | None:
+        """Return the lowest version that nothing which has a fix affects any more, if any.
+
+        A fix on an old branch may lie in a range that a newer branch opened again, so every
+        candidate is judged; none is below the highest `fixed_in`.
+        """
+        fixable = [(affected, outcome.fixed_in) for affected, outcome in said if outcome.fixed_in]
+        if not fixable or self.ordering is None:
+            return None
+        concerned = dict.fromkeys(affected for affected, _ in fixable)
+        least = max(self.fix_key(fix) for _, fix in fixable)
+        candidates = {fix for affected in concerned for fix in self._fixes(affected)}
+        for fix in sorted(candidates, key=lambda fix: (self.fix_key(fix), fix)):
+            if self.fix_key(fix) >= least and self._clears(fix, concerned):
+                return fix
+        return None
+
+    def _clears(self, version: str, concerned: Iterable[AffectedVersions]) -> bool:
+        upgraded = Comparison(version, self.ordering, "")
+        return all(upgraded.judge(affected).status == "clear" for affected in concerned)
+
+    def _fixes(self, affected: AffectedVersions) -> Iterator[str]:
+        """Yield the fixed versions above mine that can be compared."""
+        if self._key is None or self.ordering is None:
+            return
+        for event in (event for events in affected.ranges for event in events):
+            try:
+                if event.kind == "fixed" and self.ordering.key(event.version) > self._key:
+                    yield event.version
+            except VersionError:
+                continue
 
     def _enumerated(self, versions: Sequence[str]) -> bool:
         if not versions:
@@ -86,6 +122,9 @@ class Comparison:
             return bool(self.ordering.key(version) == self._key)
         except VersionError:
             return False
+
+    def _next_fix(self, affected: AffectedVersions) -> str | None:
+        return min(self._fixes(affected), key=self.fix_key, default=None)
 
     def _highest_fix(self, outcomes: list[Outcome]) -> Outcome:
         return max(outcomes, key=lambda outcome: self.fix_key(outcome.fixed_in))

@@ -17,6 +17,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from sealmark.evidence.vulnerability import Severity, Status, Vulnerability
 from sealmark.scan.vulnerabilities.names import canonical_id, is_cve, preferred
 from sealmark.scan.vulnerabilities.osv import urgency_severity
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from sealmark.evidence.component import Component
-    from sealmark.scan.vulnerabilities.advisory import Advisory, Entry
+    from sealmark.scan.vulnerabilities.advisory import Advisory, AffectedVersions, Entry
     from sealmark.scan.vulnerabilities.ranges import Comparison, Outcome
     from sealmark.scan.vulnerabilities.source import AdvisorySource, Priorities
 
@@ -41,6 +43,7 @@ class Statement:
     as_of: str
     entry: Entry
     outcome: Outcome
+    affected: AffectedVersions
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,11 @@ def findings(
         for s in telling
         if not _yields(s, cleared.get(s.entry.vulnerability, ()), source)
     ]
+    to = comparison.upgrade([(s.affected, s.outcome) for s in (item.statement for item in read)])
     for group in _same_vulnerability(read):
-        yield _finding(component, looked_up, group, comparison, priorities)
+        found = _finding(component, looked_up, group, comparison, priorities)
+        fixable = found.status == "affected" and found.fixed_in is not None
+        yield replace(found, upgrade_to=to) if fixable else found
 
 
 def _yields(statement: Statement, cleared: Iterable[Statement], source: AdvisorySource) -> bool:
