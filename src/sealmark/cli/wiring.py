@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import platform
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from sealmark.artifact.digest import Digest
 from sealmark.artifact.image import load_image
 from sealmark.artifact.platform import Platform, machine_platform
 from sealmark.artifact.reference import parse_reference
+from sealmark.cli.progress import watched
 from sealmark.cli.transports import open_source
 from sealmark.errors import ServiceError, UsageError
 from sealmark.evidence.document import Evidence, Subject
@@ -63,7 +65,8 @@ def take_evidence(
     cache = NoCache() if options.no_cache else DirectoryCache(state.layers)
     with open_source(named, options) as source:
         image = load_image(source, wanted, chosen=options.platform is not None)
-        looked = look(image, source, cache)
+        with watched(source, image, sys.stderr) as seen:
+            looked = look(image, seen, cache)
     return Evidence(
         subject=Subject(kind="image", digest=str(image.digest), platform=str(image.platform)),
         inventory=looked.inventory,
