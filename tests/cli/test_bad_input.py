@@ -228,6 +228,7 @@ def refused(forge: Forge, image: Descriptor, capsys: Capture) -> str:
     assert line.startswith("sealmark: ")
     (entry,) = entries(forge)
     assert entry["schema"] == "sealmark/entry/refusal/v1"
+    assert entry["verdict"] == "deny"
     assert "evidence" not in entry
     state = forge.layout.parent / "state"
     assert [file for file in (state / "cache").rglob("*") if file.is_file()] == []

@@ -22,11 +22,26 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     platform: str | None = None
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """The parts, each a body that the ledger names by digest. None means: not looked at."""
 
     subject: Subject
     schema: Literal["sealmark/evidence/v1"] = "sealmark/evidence/v1"
+    inventory: Inventory | None = None
+    vulnerabilities: Vulnerabilities | None = None
+    settings: Settings | None = None
+
+
+class EvidencePart(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    omit_defaults=True,
+    tag_field="schema",
+    tag="sealmark/evidence/v1",
+):
+    """One part as the ledger keeps it: named by its schema, and the same under every subject."""
+
     inventory: Inventory | None = None
     vulnerabilities: Vulnerabilities | None = None
     settings: Settings | None = None

@@ -12,7 +12,7 @@ import msgspec
 
 from sealmark.decision import BodyDigest, Decision
 from sealmark.evidence.canonical import canonical_json, digest_of_bytes
-from sealmark.evidence.document import Evidence, Subject
+from sealmark.evidence.document import Evidence, EvidencePart, Subject
 from sealmark.gate.entry import decision_entry, refusal_entry
 from sealmark.policy.decide import decide
 
@@ -76,14 +76,13 @@ def refuse(question: Question, error: str, log: Log) -> int:
 
 def evidence_bodies(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
     """Yield each part of the evidence as the bytes the ledger keeps."""
-    parts = {
-        "inventory": evidence.inventory,
-        "settings": evidence.settings,
-        "vulnerabilities": evidence.vulnerabilities,
-    }
-    for kind, part in parts.items():
-        if part is not None:
-            yield kind, canonical_json(part)
+    if evidence.inventory is not None:
+        yield "inventory", canonical_json(EvidencePart(inventory=evidence.inventory))
+    if evidence.settings is not None:
+        yield "settings", canonical_json(EvidencePart(settings=evidence.settings))
+    if evidence.vulnerabilities is not None:
+        known = EvidencePart(vulnerabilities=evidence.vulnerabilities)
+        yield "vulnerabilities", canonical_json(known)
 
 
 def rootfs_subject(inventory: Inventory) -> Subject:

@@ -47,7 +47,6 @@ class RefusalEntry(
     msgspec.Struct,
     frozen=True,
     kw_only=True,
-    omit_defaults=True,
     tag_field="schema",
     tag="sealmark/entry/refusal/v1",
 ):

@@ -9,7 +9,6 @@ import msgspec
 
 if TYPE_CHECKING:
     from sealmark.cli.render.view import EvidenceView, View
-    from sealmark.evidence.document import Evidence
 
 
 def render(view: View) -> str:
@@ -17,7 +16,7 @@ def render(view: View) -> str:
     document = {
         "schema": "sealmark/answer/v1",
         "decision": view.decision,
-        "evidence": _evidence(view.evidence),
+        "evidence": view.evidence,
         "ledger": {"index": view.index},
     }
     return indented(document)
@@ -25,7 +24,7 @@ def render(view: View) -> str:
 
 def render_evidence(view: EvidenceView) -> str:
     """Return the evidence."""
-    return indented(_evidence(view.evidence))
+    return indented(view.evidence)
 
 
 def indented(value: Any) -> str:
@@ -39,9 +38,3 @@ def _encoded(value: Any) -> bytes:
     except UnicodeEncodeError:
         # A reference on the command line need not be text; half a character becomes "?".
         return json.dumps(msgspec.to_builtins(value), ensure_ascii=False).encode("utf-8", "replace")
-
-
-def _evidence(evidence: Evidence) -> dict[str, Any]:
-    """Name the schema, which the type leaves out as its default."""
-    encoded: dict[str, Any] = msgspec.to_builtins(evidence)
-    return {"schema": evidence.schema} | encoded
