@@ -114,6 +114,28 @@ def test_a_registry_that_never_answers_is_given_up() -> None:
             opened.manifest(None)
 
 
+def breaking_off(request: Request, step: int) -> Answer:
+    """Send `step` bytes of the layer from where it is asked for, and hang up."""
+    at = int(request.headers.get("range", "bytes=0-").removeprefix("bytes=").removesuffix("-"))
+    headers = {"Content-Length": str(len(LAYER) - at)}
+    if at:
+        headers["Content-Range"] = f"bytes {at}-{len(LAYER) - 1}/{len(LAYER)}"
+    return Answer(206 if at else 200, LAYER[at : at + step], headers)
+
+
+def test_a_blob_that_breaks_off_is_continued_where_it_did() -> None:
+    with lying_registry(lambda one: breaking_off(one, 200)) as peer, source(peer) as opened:
+        assert pulled(opened) == LAYER
+    assert [one.headers.get("range") for one in peer.seen] == [None, "bytes=200-", "bytes=400-"]
+
+
+def test_a_blob_that_breaks_off_for_ever_is_given_up() -> None:
+    broken = pytest.raises(ServiceError, match="again and again")
+    hang_up = lying_registry(lambda request: breaking_off(request, 9))
+    with hang_up as peer, source(peer) as opened, broken:
+        pulled(opened)
+
+
 def test_a_registry_that_drips_is_given_up() -> None:
     answer = Answer(body=LAYER, pause=0.02)
     slow = pytest.raises(ServiceError, match="too slowly")

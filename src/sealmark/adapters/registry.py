@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sealmark.adapters.registry_auth import Authenticator
 from sealmark.adapters.registry_credentials import find_credentials
 from sealmark.adapters.registry_http import (
+    BrokenOffError,
     Patience,
     PatientClient,
     open_client,
@@ -23,7 +24,7 @@ from sealmark.artifact.repository import DOCKER_HUB
 from sealmark.errors import ServiceError, UnreadableError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     import httpx
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 _HUB_HOST = "registry-1.docker.io"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
+_MOST_RESUMPTIONS = 4
 _MOST_PAGES = 16
 _NO_REFERRERS_API = frozenset({400, 404, 405, 501})
 _ACCEPT = {"Accept": ", ".join((*MANIFEST_TYPES, *INDEX_TYPES))}
@@ -101,8 +103,9 @@ class RegistrySource:
     def blob(self, descriptor: Descriptor) -> Iterator[Iterator[bytes]]:
         """Open a blob as chunks."""
         what = f"blob {descriptor.digest} of {self._name}"
-        response = self._get(f"blobs/{descriptor.digest}")
-        try:
+        with ExitStack() as opened:
+            response = self._get(f"blobs/{descriptor.digest}")
+            opened.callback(response.close)
             self._expect_promised(response, what)
             promised = response.headers.get("content-length", str(descriptor.size))
             if promised != str(descriptor.size):
@@ -110,9 +113,28 @@ class RegistrySource:
                     f"{what} has {descriptor.size} bytes by its manifest, "
                     f"{promised[:20]!r} by the registry"
                 )
-            yield self._http.chunks(response, descriptor.size, what)
-        finally:
-            response.close()
+            yield self._stream(response, descriptor, what, opened)
+
+    def _stream(
+        self, response: httpx.Response, descriptor: Descriptor, what: str, opened: ExitStack
+    ) -> Iterator[bytes]:
+        """Yield the blob; where the connection fails, go on from there, a few times."""
+        received = 0
+        for _ in range(_MOST_RESUMPTIONS + 1):
+            try:
+                for chunk in self._http.chunks(response, descriptor.size - received, what):
+                    received += len(chunk)
+                    yield chunk
+            except (BrokenOffError, ServiceError):
+                response.close()
+                response = self._get(f"blobs/{descriptor.digest}", {"Range": f"bytes={received}-"})
+                opened.callback(response.close)
+                begins = response.headers.get("content-range", "").startswith(f"bytes {received}-")
+                if response.status_code != 206 or not begins:
+                    raise
+            else:
+                return
+        raise ServiceError(f"{what} breaks off again and again, now after {received} bytes")
 
     def referrers(self, digest: Digest) -> tuple[RawManifest, ...]:
         """Return the indexes that list what refers to `digest`; none if nothing does.
@@ -149,21 +171,21 @@ class RegistrySource:
     def _credentials(self) -> Credentials | None:
         return self._look_up()
 
-    def _get(self, path: str) -> httpx.Response:
+    def _get(self, path: str, headers: Mapping[str, str] = _ACCEPT) -> httpx.Response:
         """Return the answer to a request below the repository, logged in if it has to be."""
         url = self._root.join(path)
-        response = self._follow(url)
+        response = self._follow(url, headers)
         challenge = ", ".join(response.headers.get_list("www-authenticate"))
         own = self._login.is_own(response.url)
         if response.status_code == 401 and own and challenge:
             response.close()
             if self._login.answer(challenge):
-                response = self._follow(url)
+                response = self._follow(url, headers)
         return response
 
-    def _follow(self, url: httpx.URL) -> httpx.Response:
+    def _follow(self, url: httpx.URL, headers: Mapping[str, str]) -> httpx.Response:
         for _ in range(_MOST_REDIRECTS + 1):
-            response = self._http.send("GET", url, {**_ACCEPT, **self._login.headers_for(url)})
+            response = self._http.send("GET", url, {**headers, **self._login.headers_for(url)})
             if response.status_code not in _REDIRECTS:
                 return response
             response.close()

@@ -22,6 +22,10 @@ CERTIFICATE_DIRECTORIES = (Path("/etc/containers/certs.d"), Path("/etc/docker/ce
 _TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 
 
+class BrokenOffError(UnreadableError):
+    """A body ended before the length it was announced with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long a registry is waited for: seconds, attempts, and bytes a second at the least."""
@@ -105,7 +109,7 @@ class PatientClient:
                     raise ServiceError(f"{response.url.host}: {what} comes too slowly")
                 yield chunk
         except httpx.RemoteProtocolError as error:
-            raise UnreadableError(f"{what} breaks off after {total} bytes") from error
+            raise BrokenOffError(f"{what} breaks off after {total} bytes") from error
         except httpx.TransportError as error:
             raise ServiceError(
                 f"{response.url.host}: {what}, after {total} bytes: {_short(error)}"
