@@ -7,6 +7,7 @@ import json
 import shutil
 import subprocess
 import tarfile
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -126,6 +127,20 @@ def test_unpacked_layers_are_told_from_packed_ones(layout: Path, tmp_path: Path)
     found = image(f"docker-archive:{file}")
     assert [one.descriptor.digest for one in found.layers] == [one.diff_id for one in found.layers]
     assert len(components(evidence(f"docker-archive:{file}", tmp_path))) == 3
+
+
+def test_a_layer_listed_endlessly_is_hashed_once(tmp_path: Path) -> None:
+    saved = [{"Config": "c", "Layers": ["big"] * 1000}]
+    members: list[tuple[str, bytes | str]] = [
+        ("manifest.json", json.dumps(saved).encode()),
+        ("c", b'{"rootfs": {"diff_ids": []}}'),
+        ("big", bytes(16 << 20)),
+    ]
+    file = write_archive(tmp_path / "a.tar", members)
+    begun = time.process_time()
+    with pytest.raises(UnreadableError, match="has 1000 layers"):
+        image(f"docker-archive:{file}")
+    assert time.process_time() - begun < 2
 
 
 @pytest.mark.parametrize("kind", ["oci-archive", "docker-archive"])

@@ -52,7 +52,7 @@ class Archive:
         return str(self._path)
 
     def __contains__(self, name: str) -> bool:
-        return self._follow(name) in self._places
+        return self.real_name(name) in self._places
 
     def read(self, name: str, limit: int) -> bytes:
         """Return a member's bytes. Raises UnreadableError, also for more than `limit` bytes."""
@@ -70,6 +70,13 @@ class Archive:
         """Return how many bytes a member holds. Raises UnreadableError."""
         return self._place(name).size
 
+    def real_name(self, name: str) -> bytes:
+        """Return the name of the member that `name` leads to over links."""
+        found = _normalised(b"", name.encode("utf-8", "replace"))
+        for _ in range(_MOST_LINKS):
+            found = self._links.get(found, found)
+        return found
+
     def _take(self, member: Member, offset: int) -> None:
         name = _normalised(b"", member.name)
         self._places.pop(name, None)
@@ -81,14 +88,8 @@ class Archive:
         elif member.type is FileType.HARDLINK:
             self._links[name] = _normalised(b"", member.link)
 
-    def _follow(self, name: str) -> bytes:
-        found = _normalised(b"", name.encode("utf-8", "replace"))
-        for _ in range(_MOST_LINKS):
-            found = self._links.get(found, found)
-        return found
-
     def _place(self, name: str) -> _Place:
-        place = self._places.get(self._follow(name))
+        place = self._places.get(self.real_name(name))
         if place is None:
             raise UnreadableError(f"{self._path} has no file {name[:200]!r}")
         return place

@@ -54,6 +54,7 @@ class DockerArchive:
         self._archive = archive
         self._name = name
         self._members: dict[Digest, str] = {}
+        self._hashed: dict[bytes, dict[str, object]] = {}
 
     def manifest(self, descriptor: Descriptor | None) -> RawManifest:
         """Return the manifest written from what the archive holds of the chosen image."""
@@ -110,6 +111,13 @@ class DockerArchive:
         return {"mediaType": _CONFIG_TYPE, "digest": str(digest), "size": len(content)}
 
     def _layer(self, name: str) -> dict[str, object]:
+        """Describe a layer; one that is listed a thousand times is hashed once."""
+        real = self._archive.real_name(name)
+        if real not in self._hashed:
+            self._hashed[real] = self._describe(name)
+        return self._hashed[real]
+
+    def _describe(self, name: str) -> dict[str, object]:
         hasher = Digest.of(b"").hasher()
         start = b""
         with self._archive.open(name) as chunks:
