@@ -14,6 +14,7 @@ PROGRAMS = {
     "skopeo": "skopeo",
     "runc": "runc",
     "debootstrap": "debootstrap",
+    "gpg": "gnupg",
     "gpgv": "gpgv",
     "zstd": "zstd",
 }

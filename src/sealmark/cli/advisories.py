@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from sealmark.cli.options import SourceOptions, source_options
 from sealmark.cli.state import current_state, home_option
 from sealmark.errors import UnreadableError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import IO
+
+    from sealmark.scan.vulnerabilities.feed import AnyFeed
 
 _MAX_LINE = 4096
 
@@ -28,21 +32,51 @@ def command() -> None:
     "--from",
     "paths",
     multiple=True,
-    required=True,
     type=click.Path(exists=True, path_type=Path),
     help="A file, folder or archive of advisories; may be given more than once.",
 )
+@click.option(
+    "--for",
+    "image",
+    metavar="IMAGE",
+    help="Add what the signed package index of this machine's Debian mirror has for IMAGE.",
+)
+@click.option(
+    "--apt",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default="/etc/apt",
+    show_default=True,
+    help="Whose sources.list and sources.list.d name the mirror that --for asks.",
+)
+@source_options
 @home_option
-def update(paths: tuple[Path, ...]) -> None:
-    """Build the database anew from files; the old one stays until the new one is whole."""
+def update(paths: tuple[Path, ...], image: str | None, apt: Path, source: SourceOptions) -> None:
+    """Build the database anew from files; the old one stays until the new one is whole.
+
+    With --for alone, the other feeds of the database are kept.
+    """
     from sealmark.adapters.advisory_files import FeedReader
     from sealmark.adapters.advisory_writer import updating, write_database
 
+    if not paths and image is None:
+        raise UsageError("name advisories with --from, or an image with --for")
     target = current_state().advisories
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with updating(target):
-        digest = write_database(target, FeedReader().read(paths))
+        index = () if image is None else (_debian_index(image, apt, source),)
+        keep = target if not paths and target.exists() else None
+        digest = write_database(target, chain(index, FeedReader().read(paths)), keep)
     click.echo(f"advisories: {digest}")
+
+
+def _debian_index(image: str, apt: Path, source: SourceOptions) -> AnyFeed:
+    from sealmark.adapters.debian_mirror import machine_sources
+    from sealmark.cli.debian_feed import debian_feed
+    from sealmark.cli.wiring import clock, take_evidence
+    from sealmark.evidence.inventory import Inventory
+
+    inventory = take_evidence(image, source, current_state(), None).inventory
+    return debian_feed(inventory or Inventory(), clock(), machine_sources(apt))
 
 
 @command.command()
