@@ -328,6 +328,25 @@ def test_what_is_odd_but_legal_is_seen_as_a_runtime_sees_it(
     assert "errors" not in evidence["inventory"] or not expected
 
 
+@pytest.mark.parametrize(
+    "gone",
+    [
+        pytest.param(tar((".wh.var", b"")), id="removed"),
+        pytest.param(tar(special(STATUS, tarfile.SYMTYPE, "status")), id="a link to itself"),
+        pytest.param(tar(special(STATUS, tarfile.SYMTYPE, "/nowhere")), id="a link to nothing"),
+        pytest.param(tar(special(STATUS, tarfile.LNKTYPE, STATUS)), id="a hard link to itself"),
+        pytest.param(tar((STATUS, b"")), id="emptied"),
+    ],
+)
+def test_a_distribution_whose_packages_were_hidden_is_never_clean(
+    forge: Forge, gone: bytes, capsys: Capture
+) -> None:
+    evidence = looked_at(forge, capsys, forge.layer(BASE), forge.layer(gone))
+    assert packages(evidence) == set()
+    assert evidence["inventory"]["operating_system"]["id"] == "debian"
+    assert entries(forge)[0]["verdict"] == "unknown"
+
+
 def test_devices_are_named_and_never_opened(forge: Forge, capsys: Capture) -> None:
     devices = tar(special("dev/sda", tarfile.BLKTYPE), special(STATUS, tarfile.CHRTYPE))
     evidence = looked_at(forge, capsys, forge.layer(devices))

@@ -210,6 +210,10 @@ def test_a_file_that_could_not_be_read_makes_the_verdict_unknown() -> None:
     assert judgement.unknowns[0].message == "/var/lib/dpkg/status: stanza 3 has no version"
 
 
+def test_a_distribution_without_any_package_is_not_clean_but_unknown() -> None:
+    assert judge(with_inventory(components=())).verdict == "unknown"
+
+
 def test_files_in_which_nothing_was_recognised_are_unknown() -> None:
     evidence = with_inventory(components=(), operating_system=None)
     assert controls(judge(evidence))["inventory-complete"] == "unknown"

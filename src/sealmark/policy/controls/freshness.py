@@ -136,10 +136,10 @@ class InventoryComplete:
                 remedy=Remedy(kind="none", text="repair or remove the file, and rebuild"),
             )
         holds_files = any(layer.added for layer in inventory.layers)
-        if holds_files and not inventory.components and inventory.operating_system is None:
+        if holds_files and not inventory.components:
             yield Finding(
                 effect="unknown",
-                message="there are files, but no package or distribution was recognised in them",
+                message="there are files, but no package was recognised in them",
                 because=(Because(path="inventory.components", value=None),),
                 remedy=Remedy(kind="none", text="attach an SBOM from the build"),
             )
