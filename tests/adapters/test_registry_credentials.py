@@ -7,6 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sealmark.adapters.registry_auth import parse_challenges
 from sealmark.adapters.registry_credentials import Credentials, find_credentials
@@ -168,3 +170,9 @@ def test_challenges_are_read_as_far_as_they_make_sense(header: str, schemes: lis
 def test_quoted_values_keep_commas_and_lose_backslashes() -> None:
     (challenge,) = parse_challenges(r'Bearer realm="https://a/\"b\",c", Service=x')
     assert challenge.parameters == {"realm": 'https://a/"b",c', "service": "x"}
+
+
+@given(st.text() | st.text('Basic realm=",\\ ', max_size=60))
+def test_any_challenge_is_read_without_an_error(header: str) -> None:
+    for challenge in parse_challenges(header):
+        assert challenge.scheme == challenge.scheme.lower()

@@ -205,6 +205,48 @@ def test_a_token_is_fetched_once_and_used_again(
     assert "service=shop%2C%20%22the%22%20one" in asked.path.replace("+", "%20")
 
 
+def test_a_token_that_has_expired_is_renewed() -> None:
+    fresh, valid = iter(["t0", "t1"]), iter(["t0", "t0", "t1", "t1"])
+
+    def answer(request: Request) -> Answer:
+        if request.path.startswith("/token"):
+            return Answer(body=json.dumps({"access_token": next(fresh)}).encode())
+        if request.headers.get("authorization") != f"Bearer {next(valid)}":
+            realm = f"http://{request.headers['host']}/token"
+            return Answer(401, headers={"WWW-Authenticate": f'Bearer realm="{realm}"'})
+        return Answer(body=MANIFEST, headers=KIND)
+
+    with lying_registry(answer) as peer, source(peer) as opened:
+        assert opened.manifest(None) == opened.manifest(None)
+    assert sum(one.path.startswith("/token") for one in peer.seen) == 2
+
+
+def test_a_token_that_is_refused_at_once_is_no_endless_loop() -> None:
+    def answer(request: Request) -> Answer:
+        if request.path.startswith("/token"):
+            return Answer(body=b'{"token": "x"}')
+        realm = f"http://{request.headers['host']}/token"
+        return Answer(401, headers={"WWW-Authenticate": f'Bearer realm="{realm}"'})
+
+    refused = pytest.raises(ServiceError, match="docker login")
+    with lying_registry(answer) as peer, source(peer) as opened, refused:
+        opened.manifest(None)
+    assert len(peer.seen) == 3
+
+
+@pytest.mark.parametrize("given", [b"{}", b"[", b'{"token": "a\\nb"}', b'{"token": "\xc3\xa9"}'])
+def test_what_is_no_token_is_not_sent(given: bytes) -> None:
+    def answer(request: Request) -> Answer:
+        if request.path.startswith("/token"):
+            return Answer(body=given)
+        realm = f"http://{request.headers['host']}/token"
+        return Answer(401, headers={"WWW-Authenticate": f'Bearer realm="{realm}"'})
+
+    refused = pytest.raises(ServiceError, match="gives no token")
+    with lying_registry(answer) as peer, source(peer) as opened, refused:
+        opened.manifest(None)
+
+
 def test_an_identity_token_is_exchanged() -> None:
     login = Credentials("", "", "identity")
     with lying_registry(token_registry()) as peer, source(peer, login=login) as opened:

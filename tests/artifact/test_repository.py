@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sealmark.artifact.repository import parse_image_name
 from sealmark.errors import UsageError
@@ -84,3 +86,12 @@ def test_what_is_no_name_is_a_usage_error(text: str) -> None:
 )
 def test_only_this_machine_is_loopback(host: str, loopback: bool) -> None:
     assert parse_image_name(f"{host}/shop").is_loopback is loopback
+
+
+@given(st.text() | st.text("aA0.:/@-_[]", max_size=40))
+def test_any_text_is_a_name_that_reads_back_or_a_usage_error(text: str) -> None:
+    try:
+        name = parse_image_name(text)
+    except UsageError:
+        return
+    assert parse_image_name(str(name)) == name
