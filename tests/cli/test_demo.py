@@ -63,6 +63,6 @@ def test_only_a_fresh_feed_covers_and_the_upgrade_that_mends_all_is_taken() -> N
         {"ecosystem": "Go"},
     ]
     known = Evidence({"vulnerabilities": {"coverage": coverage, "findings": [finding]}})
-    assert [known.is_covered(name) for name in ("npm", "PyPI", "Go")] == [True, False, False]
+    assert known.uncovered() == {"PyPI", "Go"}
     assert known.upgrade("pkg:npm/a@1") == "3"
     assert known.upgrade("pkg:npm/b@1") is None

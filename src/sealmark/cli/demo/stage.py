@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ class Stage:
 
     def typed(self, *arguments: str) -> str:
         """Return a command as a user would type it."""
-        return f"sealmark {shlex.join(arguments)} --home {shlex.quote(str(self.home))}"
+        return shlex.join((sys.argv[0], *arguments, "--home", str(self.home)))
 
     def show(self, *arguments: str) -> int:
         """Print a command and run it; return its exit code."""
@@ -63,15 +64,16 @@ class Evidence:
 
     document: dict[str, Any]
 
-    def is_covered(self, ecosystem: str, now: datetime | None = None) -> bool:
-        """Say whether a feed that is fresh speaks for an ecosystem."""
+    def uncovered(self, now: datetime | None = None) -> set[str]:
+        """Return the ecosystems that no fresh feed speaks for."""
         oldest = (now or datetime.now(UTC)) - _FRESH
-        return any(
-            line["ecosystem"].partition(":")[0] == ecosystem
-            and line.get("as_of")
-            and datetime.fromisoformat(line["as_of"]) > oldest
-            for line in self._known("coverage")
-        )
+        lines = self._known("coverage")
+        fresh = {
+            line["ecosystem"]
+            for line in lines
+            if line.get("as_of") and datetime.fromisoformat(line["as_of"]) > oldest
+        }
+        return {line["ecosystem"] for line in lines} - fresh
 
     def upgrade(self, purl: str) -> str | None:
         """Return the version that mends what is known of a component; None if nothing is."""

@@ -53,6 +53,7 @@ class Story:
         _say(f"   and on top {' and '.join(one.told() for one in old)}.")
         build_released(layout, mirror, offers, old)
         self._feed()
+        self._index()
         _say("3. The question every gate asks: may this run?")
         first = self._stage.show("check", self._stage.image("1.0"))
         if first != _DENIED:
@@ -63,7 +64,7 @@ class Story:
         return self._end(second, ("diff", self._stage.image("1.0"), self._stage.image("1.1")))
 
     def _feed(self) -> None:
-        """Fill the advisory database from the first source that answers."""
+        """Fill the advisory database from the folder that is named, or from the network."""
         if self._advisories:
             _say(f"2. Advisories, from {self._advisories}:")
             if self._stage.show("advisories", "update", "--from", str(self._advisories)):
@@ -73,14 +74,26 @@ class Story:
         if self._stage.show("advisories", "update"):
             _say("   No feed answers: what needs one will be UNKNOWN, said out loud.")
 
+    def _index(self) -> None:
+        """Where no fresh feed speaks for the distribution, ask its own signed index."""
+        languages = {ecosystem for ecosystem, _, _ in _OLD}
+        lacking = self._stage.evidence("1.0").uncovered() - languages
+        if not lacking:
+            return
+        _say(f"   No fresh feed speaks for {', '.join(sorted(lacking))}; its signed package index")
+        _say("   says which security updates there are, and their changelogs what for:")
+        if self._stage.show("advisories", "update", "--for", self._stage.image("1.0")):
+            _say("   It did not answer either: its packages will be UNKNOWN.")
+
     def _mended(self, old: Sequence[Application]) -> list[Application]:
         """Return the applications of the mended image: those that can be judged at all."""
         evidence = self._stage.evidence("1.0")
+        lacking = evidence.uncovered()
         _say(f"4. What it says to do, done: security updates in, a user set ({USER}).")
         new = []
         for one in old:
             kind = "npm" if one.ecosystem == "npm" else "pypi"
-            if not evidence.is_covered(one.ecosystem):
+            if one.ecosystem in lacking:
                 _say(f"   {one.name} is left out: no fresh {one.ecosystem} feed could be reached,")
                 _say("   so an image with it would be UNKNOWN; what is claimed below is the rest.")
                 continue
