@@ -55,14 +55,15 @@ def test_a_package_no_index_gave_is_still_listed_by_its_metadata(
         assert line in content.read()
 
 
-def test_only_a_fresh_feed_covers_and_the_upgrade_that_mends_all_is_taken() -> None:
+def test_only_a_fresh_feed_covers_and_the_upgrade_is_the_one_that_mends_all() -> None:
     finding = {"component": "pkg:npm/a@1", "status": "affected", "fixed_in": "2", "upgrade_to": "3"}
     coverage = [
         {"ecosystem": "npm", "feed": "npm", "as_of": "2999-01-01T00:00:00Z"},
         {"ecosystem": "PyPI", "feed": "pypi", "as_of": "2001-01-01T00:00:00Z"},
         {"ecosystem": "Go"},
+        {"ecosystem": "Debian:12", "feed": "debian-index:x", "as_of": "2999-01-01T00:00:00Z"},
     ]
     known = Evidence({"vulnerabilities": {"coverage": coverage, "findings": [finding]}})
-    assert known.uncovered() == {"PyPI", "Go"}
+    assert known.uncovered() == {"PyPI", "Go", "Debian:12"}
     assert known.upgrade("pkg:npm/a@1") == "3"
     assert known.upgrade("pkg:npm/b@1") is None

@@ -1,4 +1,4 @@
-"""Turns downloaded Debian packages into the base layer of an image, without installing them."""
+"""Turns downloaded Debian packages into layers of an image, without installing them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,26 @@ _MERGED = ("bin", "sbin", "lib", "lib64")
 _SECONDS = 60
 
 
-def add_packages(archive: tarfile.TarFile, packages: Sequence[Path]) -> None:
-    """Write the files of all packages, and the dpkg database that says they are installed."""
+def add_base(archive: tarfile.TarFile, packages: Sequence[Path]) -> None:
+    """Write the first layer of a merged-/usr system with `packages` installed."""
     for name in _MERGED:
         entry = tarfile.TarInfo(name)
         entry.type = tarfile.SYMTYPE
         entry.linkname = f"usr/{name}"
         archive.addfile(entry)
+    add_packages(archive, packages, packages)
+
+
+def add_packages(
+    archive: tarfile.TarFile, packages: Sequence[Path], installed: Sequence[Path]
+) -> None:
+    """Write the files of `packages`, and the dpkg database that says what is installed by now."""
     seen = set(_MERGED)
     for package in packages:
         _add_files(archive, package, seen)
     for package in packages:
         _add_checksums(archive, package)
-    _add(archive, "var/lib/dpkg/status", _status(packages))
+    _add(archive, "var/lib/dpkg/status", _status(installed))
 
 
 def _status(packages: Sequence[Path]) -> bytes:

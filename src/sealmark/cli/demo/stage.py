@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FRESH = timedelta(days=7)
+_INDEX = "debian-index:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +66,15 @@ class Evidence:
     document: dict[str, Any]
 
     def uncovered(self, now: datetime | None = None) -> set[str]:
-        """Return the ecosystems that no fresh feed speaks for."""
+        """Return the ecosystems no fresh feed speaks for; a package index is not counted as one."""
         oldest = (now or datetime.now(UTC)) - _FRESH
         lines = self._known("coverage")
         fresh = {
             line["ecosystem"]
             for line in lines
-            if line.get("as_of") and datetime.fromisoformat(line["as_of"]) > oldest
+            if line.get("as_of")
+            and not line["feed"].startswith(_INDEX)
+            and datetime.fromisoformat(line["as_of"]) > oldest
         }
         return {line["ecosystem"] for line in lines} - fresh
 

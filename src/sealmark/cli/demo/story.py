@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sealmark.cli.demo.applications import fetch
-from sealmark.cli.demo.image import PACKAGES, USER, build_mended, build_released
+from sealmark.cli.demo.image import USER, Recipe
 from sealmark.cli.demo.mirror import open_mirror
 from sealmark.cli.demo.stage import Stage
 from sealmark.errors import ServiceError
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sealmark.cli.demo.applications import Application
-    from sealmark.cli.demo.mirror import Mirror, Offer
+    from sealmark.cli.demo.mirror import Mirror
 
 _OLD = (("PyPI", "requests", "2.19.1"), ("npm", "lodash", "4.17.20"))
 _ALLOWED, _DENIED, _UNKNOWN, _USAGE = 0, 1, 2, 3
@@ -39,29 +39,35 @@ class Story:
         """Run it; return the exit code that says how it ended."""
         self._stage.directory.mkdir(parents=True, exist_ok=True)
         mirror = open_mirror(self._stage.directory / "mirror")
-        offers = mirror.offers(mirror.closure(PACKAGES)) if mirror else []
-        return self._image(mirror, offers) if mirror and offers else self._machine()
+        return self._image(mirror) if mirror else self._machine()
 
-    def _image(self, mirror: Mirror, offers: Sequence[Offer]) -> int:
-        layout = self._stage.directory / "shop"
+    def _image(self, mirror: Mirror) -> int:
+        """Make an image, have it denied, do what the denial says, and ask again."""
+        recipe = Recipe.choose(self._stage.directory / "shop", mirror)
         old = [fetch(*one, self._stage.directory / "applications") for one in _OLD]
+        self._introduce(recipe, old)
+        recipe.build_released(old)
+        self._feed()
+        indexed = self._index()
+        _say("3. The question every gate asks: may this run?")
+        first = self._stage.show("check", self._stage.image("1.0"))
+        if first != _DENIED:
+            raise ServiceError(f"the first image should have been denied, but check said {first}")
+        recipe.build_mended(self._mended(old))
+        second = self._stage.show("check", self._stage.image("1.1"))
+        if indexed and second == _ALLOWED:
+            _say("   Allowed by the index of its distribution: every published fix is in. What")
+            _say("   has no fix yet an index does not list; `advisories update --from` adds feeds.")
+        return self._end(second, ("diff", self._stage.image("1.0"), self._stage.image("1.1")))
+
+    def _introduce(self, recipe: Recipe, applications: Sequence[Application]) -> None:
+        offers = (*recipe.base, *recipe.added)
         _say(f"1. An image, made from this machine's own package mirrors: {len(offers)} packages,")
         _say("   their signatures checked by apt, unpacked without root; as the release had them:")
         for offer in offers:
             if offer.released != offer.newest:
                 _say(f"     {offer.name} {offer.released}, though {offer.newest} is out")
-        _say(f"   and on top {' and '.join(one.told() for one in old)}.")
-        build_released(layout, mirror, offers, old)
-        self._feed()
-        self._index()
-        _say("3. The question every gate asks: may this run?")
-        first = self._stage.show("check", self._stage.image("1.0"))
-        if first != _DENIED:
-            raise ServiceError(f"the first image should have been denied, but check said {first}")
-        new = self._mended(old)
-        build_mended(layout, mirror, offers, new)
-        second = self._stage.show("check", self._stage.image("1.1"))
-        return self._end(second, ("diff", self._stage.image("1.0"), self._stage.image("1.1")))
+        _say(f"   and on top {' and '.join(one.told() for one in applications)}.")
 
     def _feed(self) -> None:
         """Fill the advisory database from the folder that is named, or from the network."""
@@ -74,16 +80,18 @@ class Story:
         if self._stage.show("advisories", "update"):
             _say("   No feed answers: what needs one will be UNKNOWN, said out loud.")
 
-    def _index(self) -> None:
+    def _index(self) -> bool:
         """Where no fresh feed speaks for the distribution, ask its own signed index."""
         languages = {ecosystem for ecosystem, _, _ in _OLD}
         lacking = self._stage.evidence("1.0").uncovered() - languages
         if not lacking:
-            return
+            return False
         _say(f"   No fresh feed speaks for {', '.join(sorted(lacking))}; its signed package index")
         _say("   says which security updates there are, and their changelogs what for:")
-        if self._stage.show("advisories", "update", "--for", self._stage.image("1.0")):
+        failed = self._stage.show("advisories", "update", "--for", self._stage.image("1.0"))
+        if failed:
             _say("   It did not answer either: its packages will be UNKNOWN.")
+        return not failed
 
     def _mended(self, old: Sequence[Application]) -> list[Application]:
         """Return the applications of the mended image: those that can be judged at all."""
@@ -92,15 +100,22 @@ class Story:
         _say(f"4. What it says to do, done: security updates in, a user set ({USER}).")
         new = []
         for one in old:
-            kind = "npm" if one.ecosystem == "npm" else "pypi"
             if one.ecosystem in lacking:
-                _say(f"   {one.name} is left out: no fresh {one.ecosystem} feed could be reached,")
-                _say("   so an image with it would be UNKNOWN; what is claimed below is the rest.")
                 continue
+            kind = "npm" if one.ecosystem == "npm" else "pypi"
             version = evidence.upgrade(f"pkg:{kind}/{one.name}@{one.version}") or one.version
             place = self._stage.directory / "applications"
             new.append(fetch(one.ecosystem, one.name, version, place))
             _say(f"   {one.name} {one.version} becomes {version}.")
+        if left := [one for one in old if one.ecosystem in lacking]:
+            ecosystems = " or ".join(one.ecosystem for one in left)
+            _say(
+                f"   Left out: {' and '.join(one.name for one in left)}. No fresh {ecosystems} feed"
+            )
+            _say(
+                "   was reached, so with them the image would be UNKNOWN; what is claimed below is"
+            )
+            _say("   claimed of the rest alone.")
         return new
 
     def _machine(self) -> int:
