@@ -56,7 +56,7 @@ class Story:
         recipe.build_mended(self._mended(old))
         second = self._stage.show("check", self._stage.image("1.1"))
         if indexed and second == _ALLOWED:
-            _say("   Allowed by the index of its distribution: every published fix is in. What")
+            _say("   Allowed by the index of its distribution: every fix it publishes is in. What")
             _say("   has no fix yet an index does not list; `advisories update --from` adds feeds.")
         return self._end(second, ("diff", self._stage.image("1.0"), self._stage.image("1.1")))
 
@@ -78,7 +78,7 @@ class Story:
             return
         _say("2. Advisories: without them nothing can be called clean.")
         if self._stage.show("advisories", "update"):
-            _say("   No feed answers: what needs one will be UNKNOWN, said out loud.")
+            _say("   No feed answered: what needs one will be UNKNOWN, said out loud.")
 
     def _index(self) -> bool:
         """Where no fresh feed speaks for the distribution, ask its own signed index."""
