@@ -28,7 +28,9 @@ def command(directory: Path, advisories: Path | None) -> int:
 
     Nothing is installed, no root is needed, and your own ledger stays untouched.
 
-    Exit codes: 0 the story came true, 1 the mended image is denied, 2 it is unknown,
+    Without a mirror, the machine's own files are judged instead.
+
+    Exit codes: 0 the story came true, or else that of the last check: 1 denied, 2 unknown;
     5 a needed service failed.
     """
     from sealmark.cli.demo.story import Story

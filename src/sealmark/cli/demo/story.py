@@ -127,10 +127,11 @@ class Story:
         code = self._stage.show("check", "dir:/")
         if code >= _USAGE:
             raise ServiceError("no package mirror answered, and the machine cannot be judged")
-        if self._verified():
-            _say("Judged and recorded; with a mirror the story has a denial and its mending too.")
+        if not self._verified():
+            raise ServiceError("the ledger of the demonstration does not verify")
+        _say("Judged and recorded; with a mirror the story has a denial and its mending too.")
         self._next(("explain", "not-root"))
-        return _ALLOWED
+        return code
 
     def _end(self, code: int, then: tuple[str, ...]) -> int:
         if not self._verified():
