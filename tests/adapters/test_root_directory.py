@@ -150,14 +150,16 @@ def test_a_directory_that_may_not_be_read_is_a_problem(root: Path) -> None:
 
 
 def test_a_tree_too_deep_is_a_problem_and_not_a_crash(tmp_path: Path) -> None:
-    descriptor = os.open(tmp_path, os.O_DIRECTORY)
+    parents = [os.open(tmp_path, os.O_DIRECTORY)]
     for _ in range(400):
-        os.mkdir("d", dir_fd=descriptor)
-        deeper = os.open("d", os.O_DIRECTORY, dir_fd=descriptor)
-        os.close(descriptor)
-        descriptor = deeper
-    os.close(descriptor)
+        os.mkdir("d", dir_fd=parents[-1])
+        parents.append(os.open("d", os.O_DIRECTORY, dir_fd=parents[-1]))
     (problem,) = look(tmp_path).errors
+    # pytest's own clean-up recurses and would not survive this tree.
+    os.close(parents.pop())
+    while parents:
+        os.rmdir("d", dir_fd=parents[-1])
+        os.close(parents.pop())
     assert "directories deep" in problem.what
 
 
