@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from sealmark.artifact.digest import Digest, DigestMismatchError
 from sealmark.artifact.file import FileEntry, FileType
-from sealmark.artifact.layer import Layer, LayerError, normal_path, read_layer
+from sealmark.artifact.layer import read_layer
 from sealmark.artifact.limits import DEFAULT_LIMITS, Limits
 from sealmark.artifact.manifest import Descriptor
 from sealmark.artifact.rootfs import RootFs
+from sealmark.artifact.table import Layer, LayerError, normal_path
 from sealmark.errors import UnreadableError
 
 TAR = "application/vnd.oci.image.layer.v1.tar"
@@ -28,9 +29,16 @@ class Everything:
     def __init__(self) -> None:
         self.contents: dict[bytes, bytes] = {}
         self.skipped: dict[bytes, str] = {}
+        self.links: dict[bytes, bytes] = {}
 
     def wants(self, path: bytes) -> bool:
         return True
+
+    def size_limit(self, path: bytes) -> int:
+        return 1 << 20
+
+    def linked(self, entry: FileEntry) -> None:
+        self.links[entry.path] = entry.link
 
     def content(self, entry: FileEntry, content: bytes) -> None:
         self.contents[entry.path] = content
@@ -217,9 +225,9 @@ def test_links_are_followed_inside_the_root_only_and_loops_end() -> None:
     assert root.resolve(b"loop") is None
 
 
-def test_a_wanted_link_or_sparse_file_is_reported_not_dropped() -> None:
-    _, seen = read(tar(("a", b"1"), ("b", "= a"), ("c", "-> a")))
-    assert set(seen.skipped) == {b"b", b"c"}
+def test_a_wanted_link_is_reported_not_dropped() -> None:
+    _, seen = read(tar(("a", b"1"), ("b", "= a"), ("c", "-> a"), ("d", "= below")))
+    assert seen.links == {b"b": b"a", b"c": b"a", b"d": b"below"}
 
 
 def test_setuid_files_and_devices_are_notable() -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 from sealmark.artifact.file import FileType
 from sealmark.artifact.limits import Limits
-from sealmark.artifact.tar import BLOCK, Member, TarError, TarReader
+from sealmark.artifact.tar import BLOCK, Member, TarReader
+from sealmark.artifact.tar_fields import TarError
 from sealmark.errors import UnreadableError, UsageError
 
 if TYPE_CHECKING:

@@ -23,8 +23,9 @@ class FileEntry:
     """A path as one layer records it.
 
     `path` is normalised: relative to the root, no leading or trailing slash, no `.` or `..`,
-    bytes because file names need not be text. `link` is a symlink's target as written, or a
-    hard link's normalised path. `size` is the apparent size in bytes.
+    bytes because file names need not be text. `link` is a symlink's target as written, or the
+    normalised path a hard link names: a regular file with one was another name of a file of its
+    layer, a HARDLINK names a file of a lower layer. `size` is the apparent size in bytes.
     """
 
     path: bytes

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sealmark.artifact.file import FileType
+from sealmark.artifact.links import follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sealmark.artifact.file import FileEntry
-    from sealmark.artifact.layer import Layer
+    from sealmark.artifact.table import Layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,28 @@ class RootFs:
     most_links: int = 40
 
     def find(self, path: bytes) -> tuple[int, FileEntry] | None:
-        """Return the entry that is seen at `path` and the index of its layer; links as such."""
+        """Return the entry that is seen at `path` and the index of its layer; links as such.
+
+        A hard link is the file it is linked to, under its own path.
+        """
+        found = self._top(path)
+        if found is None or found[1].type is not FileType.HARDLINK:
+            return found
+        body = self.body(path)
+        return found if body is None else (found[0], replace(body[1], path=path))
+
+    def body(self, path: bytes) -> tuple[int, FileEntry] | None:
+        """Return the entry, and its layer, that a hard link at `path` to lower layers leads to.
+
+        What is no such link leads to itself; None when nothing is there.
+        """
+        found, root = self._top(path), self
+        while found is not None and found[1].type is FileType.HARDLINK:
+            root = RootFs(root.layers[: found[0]])
+            found = root._top(found[1].link)
+        return found
+
+    def _top(self, path: bytes) -> tuple[int, FileEntry] | None:
         for index in range(len(self.layers) - 1, -1, -1):
             layer = self.layers[index]
             entry = layer.lookup(path)
@@ -40,38 +62,25 @@ class RootFs:
 
     def resolve(self, path: bytes) -> bytes | None:
         """Follow links inside the root to what `path` is; None when nothing is there, or a loop."""
-        budget = self.most_links
-        done: list[bytes] = []
-        todo = path.split(b"/")[::-1]
-        while todo:
-            part = todo.pop()
-            if part in (b"", b"."):
-                continue
-            if part == b"..":
-                del done[-1:]
-                continue
-            found = self.find(b"/".join([*done, part]))
-            if found is None and not todo:
-                return None
-            if found is None or found[1].type is not FileType.SYMLINK:
-                # A directory need not be listed: what is below it implies it.
-                done.append(part)
-                continue
-            entry = found[1]
-            budget -= 1
-            if budget < 0:
-                return None
-            if entry.link.startswith(b"/"):
-                done.clear()
-            todo.extend(entry.link.split(b"/")[::-1])
-        return b"/".join(done)
+        target = self.resolve_directory(path)
+        return None if target is None or (target and self.find(target) is None) else target
+
+    def resolve_directory(self, path: bytes) -> bytes | None:
+        """Follow links as `resolve` does to a directory that need not be listed itself."""
+        return follow(path, self._link_of, self.most_links)
+
+    def _link_of(self, path: bytes) -> bytes | None:
+        found = self.find(path)
+        is_link = found is not None and found[1].type is FileType.SYMLINK
+        return found[1].link if found is not None and is_link else None
 
     def walk(self) -> Iterator[tuple[int, FileEntry]]:
         """Yield everything that is seen, with the index of its layer."""
         for index, layer in enumerate(self.layers):
             for entry in layer:
                 if self.visible(index, entry.path):
-                    yield index, entry
+                    is_link = entry.type is FileType.HARDLINK
+                    yield (is_link and self.find(entry.path)) or (index, entry)
 
     def counts(self, index: int) -> tuple[int, int, int]:
         """Return how many paths layer `index` added, modified and removed; one look-up a path."""

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from sealmark.artifact.file import FileType
-from sealmark.errors import UnreadableError
+from sealmark.artifact.sparse import SparseMap, old_map, pax_map
+from sealmark.artifact.tar_fields import TarError, decimal, number, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,11 +33,6 @@ _TYPES = {
     b"6": FileType.FIFO,
 }
 _FIELDS = struct.Struct("100s8s8s8s12s12s8s1s100s6s2s32s32s8s8s155s12x")
-_LARGEST = 1 << 60
-
-
-class TarError(UnreadableError):
-    """A tar stream is damaged, cut off or beyond a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +47,7 @@ class Member:
     size: int
     stored: int
     link: bytes
-    sparse: bool
+    sparse: SparseMap | None
 
 
 @dataclass(slots=True)
@@ -73,6 +69,8 @@ class TarReader:
         self._limits = limits
         self._pending = 0
         self._padding = 0
+        self._sparse: SparseMap | None = None
+        self._holes = 0
         self._global: dict[bytes, bytes] = {}
 
     def __iter__(self) -> Iterator[Member]:
@@ -88,7 +86,17 @@ class TarReader:
         raise TarError(f"more than {self._limits.members} members")
 
     def body(self) -> bytes:
-        """Return the current member's body as stored."""
+        """Return the current member's body, holes included."""
+        sparse, self._sparse = self._sparse, None
+        content = self._stored()
+        if sparse is None:
+            return content
+        self._holes += max(0, sparse.size - len(content))
+        if self._holes > self._limits.content:
+            raise TarError(f"sparse files hold more than {self._limits.content} bytes of holes")
+        return sparse.expand(content)
+
+    def _stored(self) -> bytes:
         size, self._pending = self._pending, 0
         content = self._read(size)
         self._skip(self._padding)
@@ -105,7 +113,7 @@ class TarReader:
                 return None
             fields = _FIELDS.unpack(block)
             _check(block, fields[6])
-            kind, size = fields[7], _number(fields[4])
+            kind, size = fields[7], number(fields[4])
             if kind in b"xgLK" and kind != b"":
                 self._extend(extended, kind, size)
                 continue
@@ -115,11 +123,11 @@ class TarReader:
         if size > self._limits.extended_header:
             raise TarError(f"extended header of {size} bytes")
         self._pending, self._padding = size, -size % BLOCK
-        content = self.body()
+        content = self._stored()
         if kind == b"x":
-            extended.pax.update(_records(content))
+            extended.pax.update(records(content))
         elif kind == b"g":
-            self._global.update(_records(content))
+            self._global.update(records(content))
         elif kind == b"L":
             extended.name = content.rstrip(b"\0")
         else:
@@ -127,7 +135,7 @@ class TarReader:
 
     def _member(self, fields: tuple[bytes, ...], extended: _Extended, size: int) -> Member:
         pax = {**self._global, **extended.pax} if self._global else extended.pax
-        stored = _decimal(pax, b"size", size)
+        stored = decimal(pax, b"size", size)
         kind = _TYPES.get(fields[7], FileType.REGULAR)
         name = extended.name if extended.name is not None else _name(fields)
         link = extended.link if extended.link is not None else fields[8].partition(b"\0")[0]
@@ -140,36 +148,38 @@ class TarReader:
             stored = 0
         if kind is FileType.HARDLINK and b"size" not in pax:
             stored = 0
-        sparse = fields[7] == b"S" or any(key.startswith(b"GNU.sparse.") for key in pax)
-        apparent = self._apparent(fields, pax, stored) if sparse else stored
+        sparse = self._sparse = self._map(fields, pax, stored)
         self._pending, self._padding = stored, -stored % BLOCK
         return Member(
             name,
             kind,
-            _number(fields[1]) & 0o7777,
-            _decimal(pax, b"uid", _number(fields[2])),
-            _decimal(pax, b"gid", _number(fields[3])),
-            apparent,
+            number(fields[1]) & 0o7777,
+            decimal(pax, b"uid", number(fields[2])),
+            decimal(pax, b"gid", number(fields[3])),
+            stored if sparse is None else sparse.size,
             stored,
             pax.get(b"linkpath", link),
             sparse,
         )
 
-    def _apparent(self, fields: tuple[bytes, ...], pax: dict[bytes, bytes], stored: int) -> int:
-        """The size of a sparse file, holes included (GNU tar manual, "Sparse Formats")."""
+    def _map(
+        self, fields: tuple[bytes, ...], pax: dict[bytes, bytes], stored: int
+    ) -> SparseMap | None:
         if fields[7] != b"S":
-            size = _decimal(pax, b"GNU.sparse.size", stored)
-            return _decimal(pax, b"GNU.sparse.realsize", size)
-        # The old format keeps the size at offset 483 and continues the map in further blocks.
+            sparse = pax and any(key.startswith(b"GNU.sparse.") for key in pax)
+            return pax_map(pax, stored) if sparse else None
+        # The old format has four entries at offset 386, the size at 483, and further blocks.
         tail = fields[15]
-        size = _number(tail[138:150])
-        more = tail[137:138] == b"\1"
+        areas, more = [tail[41:137]], tail[137:138] == b"\1"
         while more:
             block = self._block()
             if block is None:
                 raise TarError("the stream ends inside a sparse map")
+            areas.append(block[:504])
             more = block[504:505] == b"\1"
-        return size
+            if len(areas) * BLOCK > self._limits.extended_header:
+                raise TarError("a sparse map is too long")
+        return old_map(number(tail[138:150]), areas)
 
     def _block(self) -> bytes | None:
         position = self._position
@@ -223,7 +233,7 @@ class TarReader:
 def _check(block: bytes, stated: bytes) -> None:
     """The header's checksum, counted with its own field as spaces; old tars counted signed."""
     total = sum(block) - sum(stated) + 8 * 0x20
-    expected = _number(stated)
+    expected = number(stated)
     if total == expected:
         return
     signed = sum(byte - 256 if byte > 127 else byte for byte in block[:148] + block[156:]) + 256
@@ -231,52 +241,8 @@ def _check(block: bytes, stated: bytes) -> None:
         raise TarError(f"a header's checksum is {expected}, its bytes give {total}")
 
 
-def _number(text: bytes) -> int:
-    """Octal, or GNU's base 256 when the first bit is set. Raises TarError for the absurd."""
-    if text[0] & 0x80:
-        value = int.from_bytes(text, "big") & ((1 << (len(text) * 8 - 1)) - 1)
-        if text[0] & 0x40 or value > _LARGEST:
-            raise TarError("a header holds a negative or absurd number")
-        return value
-    digits = text.strip(b" \0")
-    if not digits:
-        return 0
-    try:
-        value = int(digits.partition(b"\0")[0], 8)
-    except ValueError as error:
-        raise TarError(f"a header holds {digits[:16]!r} for a number") from error
-    if value < 0:
-        raise TarError("a header holds a negative number")
-    return value
-
-
-def _decimal(pax: dict[bytes, bytes], key: bytes, default: int) -> int:
-    text = pax.get(key)
-    if text is None:
-        return default
-    if not text.isdigit() or len(text) > 19 or int(text) > _LARGEST:
-        raise TarError(f"a pax header holds {text[:32]!r} for {key.decode()}")
-    return int(text)
-
-
 def _name(fields: tuple[bytes, ...]) -> bytes:
     name = fields[0].partition(b"\0")[0]
     prefix = fields[15].partition(b"\0")[0]
     is_posix = fields[9] == b"ustar\0"
     return prefix + b"/" + name if prefix and is_posix else name
-
-
-def _records(content: bytes) -> dict[bytes, bytes]:
-    """`length key=value` lines (pax, "Extended Header")."""
-    found: dict[bytes, bytes] = {}
-    position = 0
-    while position < len(content) and content[position]:
-        digits, space, _ = content[position : position + 20].partition(b" ")
-        length = int(digits) if digits.isdigit() else 0
-        record = content[position : position + length]
-        key, equals, value = record[len(digits) + 1 :].partition(b"=")
-        if not space or len(record) < length or not equals or not value.endswith(b"\n"):
-            raise TarError("a pax header is damaged")
-        found[key] = value[:-1]
-        position += length
-    return found

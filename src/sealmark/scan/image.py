@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from sealmark.artifact.file import FileEntry, FileType, display_path
-from sealmark.artifact.layer import LAYER_VERSION, Layer, LayerError, read_layer
+from sealmark.artifact.layer import read_layer
 from sealmark.artifact.limits import DEFAULT_LIMITS
 from sealmark.artifact.manifest import Execution
 from sealmark.artifact.rootfs import RootFs
+from sealmark.artifact.table import LAYER_VERSION, Layer, LayerError
 from sealmark.evidence.component import Location
 from sealmark.evidence.inventory import Inventory, NotableFile
 from sealmark.evidence.inventory import Layer as LayerFacts
@@ -19,6 +20,7 @@ from sealmark.scan.inventory.assemble import assemble, user_ids
 from sealmark.scan.inventory.dispatch import read_file, refuse, size_limit, wants
 from sealmark.scan.inventory.facts import FileFacts
 from sealmark.scan.inventory.registry import INVENTORY_VERSION
+from sealmark.scan.linked import Waiting, find_waiting, read_waiting
 from sealmark.scan.secrets import redact
 from sealmark.scan.settings import RawSettings, read_settings
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from sealmark.artifact.image import Image, ImageLayer
     from sealmark.artifact.source import ImageSource
     from sealmark.evidence.settings import Settings
+    from sealmark.scan.cache import LayerCache
 
 # Where package databases are looked for even if the way there leads over links.
 WELL_KNOWN = (
@@ -41,22 +44,20 @@ MOST_NOTABLE = 1000
 """Most set-id files and devices listed for one root file system."""
 
 
-class LayerCache(Protocol):
-    """Keeps what was found in a layer, by key."""
-
-    def get(self, key: str) -> bytes | None:
-        """Return what was kept, or None."""
-        ...
-
-    def put(self, key: str, content: bytes) -> None:
-        """Keep it."""
-        ...
-
-
 class _Kept(msgspec.Struct, array_like=True, frozen=True):
     diff_id: str
     layer: memoryview  # not copied: the table of a large layer is large
     facts: dict[bytes, FileFacts]
+    links: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scanned:
+    """A layer's table, the facts of its wanted files, and those that are links."""
+
+    table: Layer
+    facts: dict[bytes, FileFacts]
+    links: tuple[bytes, ...]
 
 
 @dataclass(slots=True)
@@ -64,22 +65,25 @@ class _Reading:
     """A layer's visitor: reads wanted files as they stream past."""
 
     facts: dict[bytes, FileFacts] = field(default_factory=dict)
+    links: dict[bytes, None] = field(default_factory=dict)
 
     def wants(self, path: bytes) -> bool:
         return wants(path)
 
+    def size_limit(self, path: bytes) -> int:
+        return size_limit(path)
+
     def content(self, entry: FileEntry, content: bytes) -> None:
-        if len(content) > size_limit(entry.path):
-            self.facts[entry.path] = refuse(entry.path, f"{len(content)} bytes are too large")
-        else:
-            self.facts[entry.path] = read_file(entry.path, content)
+        self.links.pop(entry.path, None)
+        self.facts[entry.path] = read_file(entry.path, content)
+
+    def linked(self, entry: FileEntry) -> None:
+        self.facts.pop(entry.path, None)
+        self.links[entry.path] = None
 
     def without_content(self, entry: FileEntry, why: str) -> None:
-        # A symbolic link is judged by what it points at, once all layers are known.
-        if entry.type is FileType.SYMLINK:
-            self.facts.pop(entry.path, None)
-        else:
-            self.facts[entry.path] = refuse(entry.path, why)
+        self.links.pop(entry.path, None)
+        self.facts[entry.path] = refuse(entry.path, why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +97,11 @@ class Looked:
 def look(image: Image, source: ImageSource, cache: LayerCache) -> Looked:
     """Take the inventory of `image`. Raises UnreadableError when a layer is not what it says."""
     scanned = [_scanned(layer, source, cache) for layer in image.layers]
-    root = RootFs(tuple(layer for layer, _ in scanned))
-    visible = list(_visible(root, [facts for _, facts in scanned]))
+    root = RootFs(tuple(one.table for one in scanned))
+    visible = list(_visible(root, scanned))
+    seen = frozenset(path for _, path, _ in visible)
+    waiting = list(find_waiting(root, [one.links for one in scanned], seen))
+    visible += _read_linked(image, root, waiting, source, cache)
     system, components, problems = assemble(visible)
     inventory = Inventory(
         operating_system=system,
@@ -108,52 +115,59 @@ def look(image: Image, source: ImageSource, cache: LayerCache) -> Looked:
     return Looked(inventory, read_settings(raw, user_ids(visible)))
 
 
-def _scanned(
-    layer: ImageLayer, source: ImageSource, cache: LayerCache
-) -> tuple[Layer, dict[bytes, FileFacts]]:
-    digest = layer.descriptor.digest
-    key = f"{digest.algorithm}-{digest.hex}-{LAYER_VERSION}-{INVENTORY_VERSION}"
+def _scanned(layer: ImageLayer, source: ImageSource, cache: LayerCache) -> _Scanned:
+    key = _key(layer)
     found = _from_cache(cache.get(key), layer.diff_id)
     if found is not None:
         return found
     reading = _Reading()
     with source.blob(layer.descriptor) as chunks:
         table = read_layer(chunks, layer.descriptor, layer.diff_id, reading, DEFAULT_LIMITS)
-    entry = _Kept(str(layer.diff_id), memoryview(table.dump()), reading.facts)
+    links = tuple(reading.links)
+    entry = _Kept(str(layer.diff_id), memoryview(table.dump()), reading.facts, links)
     cache.put(key, msgspec.msgpack.encode(entry))
-    return table, reading.facts
+    return _Scanned(table, reading.facts, links)
 
 
-def _from_cache(
-    content: bytes | None, diff_id: Digest
-) -> tuple[Layer, dict[bytes, FileFacts]] | None:
+def _key(layer: ImageLayer) -> str:
+    digest = layer.descriptor.digest
+    return f"{digest.algorithm}-{digest.hex}-{LAYER_VERSION}-{INVENTORY_VERSION}"
+
+
+def _from_cache(content: bytes | None, diff_id: Digest) -> _Scanned | None:
     """A damaged entry, or one for another unpacked digest, is read again rather than believed."""
     if content is None:
         return None
     try:
         kept = msgspec.msgpack.decode(content, type=_Kept)
-        return (Layer.load(kept.layer), kept.facts) if kept.diff_id == str(diff_id) else None
+        if kept.diff_id != str(diff_id):
+            return None
+        return _Scanned(Layer.load(kept.layer), kept.facts, kept.links)
     except (msgspec.DecodeError, LayerError, RecursionError):
         return None
 
 
-def _visible(
-    root: RootFs, facts: list[dict[bytes, FileFacts]]
-) -> Iterator[tuple[int, bytes, FileFacts]]:
-    seen: set[bytes] = set()
-    for index, found in enumerate(facts):
-        for path, fact in found.items():
+def _visible(root: RootFs, scanned: list[_Scanned]) -> Iterator[tuple[int, bytes, FileFacts]]:
+    for index, one in enumerate(scanned):
+        for path, fact in one.facts.items():
             if root.visible(index, path):
-                seen.add(path)
                 yield index, path, fact
-    for path in WELL_KNOWN:
-        target = root.resolve(path)
-        if target is None or target in seen:
+
+
+def _read_linked(
+    image: Image, root: RootFs, waiting: list[Waiting], source: ImageSource, cache: LayerCache
+) -> Iterator[tuple[int, bytes, FileFacts]]:
+    """One more pass over each layer that holds content which a link leads to."""
+    for index, layer in enumerate(image.layers):
+        here = [one for one in waiting if one.layer == index]
+        yield from ((index, one.name, refuse(one.name, one.why_not)) for one in here if one.why_not)
+        here = [one for one in here if not one.why_not]
+        if not here:
             continue
-        place = root.find(target)
-        if place is not None and place[1].type is not FileType.DIRECTORY:
-            why = f"it is reached over a link to {display_path(target)}, which was not read"
-            yield place[0], path, refuse(path, why)
+        found = read_waiting(layer, root.layers[index], here, source, cache, _key(layer))
+        missing = "its content did not come"
+        for one in here:
+            yield index, one.name, found.get(one.name) or refuse(one.name, missing)
 
 
 def _layer_facts(root: RootFs, index: int, layer: ImageLayer) -> LayerFacts:

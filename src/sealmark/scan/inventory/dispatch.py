@@ -55,6 +55,11 @@ def refuse(path: bytes, why: str) -> FileFacts:
     return FileFacts(troubles=(Trouble(f"not read: {why}", reader.affects if reader else ()),))
 
 
+def same_reader(one: bytes, other: bytes) -> bool:
+    """Tell whether both paths are read in the same way."""
+    return _reader(one) is _reader(other)
+
+
 def _reader(path: bytes) -> Reader | None:
     exact = _BY_PATH.get(path)
     if exact is not None:

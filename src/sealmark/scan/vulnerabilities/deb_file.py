@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from sealmark.artifact.file import FileType
 from sealmark.artifact.limits import Limits
-from sealmark.artifact.tar import TarError, TarReader
+from sealmark.artifact.tar import TarReader
+from sealmark.artifact.tar_fields import TarError
 from sealmark.errors import UnreadableError
 from sealmark.scan.vulnerabilities.debian_changelog import MAX_CHANGELOG
 
