@@ -1,4 +1,7 @@
-"""`make bench`: whole commands, each as a ratio against a peer or the feature off, in one run."""
+"""`make bench`: whole commands, each as a ratio against a peer or the feature off, in one run.
+
+`python -m bench PART...` measures some parts only: start-up, debian, many-files.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,13 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bench.images import debian_image, many_files_image
 from bench.measure import HEADER, SEALMARK, repeat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 # What a Python program does without us: read every member of the same layer, hash nothing.
 _TARFILE = (
@@ -44,7 +51,7 @@ def check_debian(home: Path) -> None:
         print(figure.row(peer))
 
 
-def start_up() -> None:
+def start_up(_: Path) -> None:
     nothing = repeat("python -c pass", [sys.executable, "-c", "pass"], times=9)
     print("\nStart-up\n")
     print(HEADER)
@@ -52,7 +59,7 @@ def start_up() -> None:
     print(repeat("sealmark --help", [SEALMARK, "--help"], times=9).row(nothing))
 
 
-def many_files(home: Path, count: int) -> None:
+def many_files(home: Path, count: int = 3_000_000) -> None:
     layout = many_files_image(count)
     peer = repeat(
         "stdlib tarfile reads the layer",
@@ -69,13 +76,21 @@ def many_files(home: Path, count: int) -> None:
         print(figure.row(peer))
 
 
-def main() -> None:
+PARTS: dict[str, Callable[[Path], None]] = {
+    "start-up": start_up,
+    "debian": check_debian,
+    "many-files": many_files,
+}
+
+
+def main(wanted: Sequence[str]) -> None:
+    unknown = set(wanted) - set(PARTS)
+    if unknown:
+        sys.exit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     with tempfile.TemporaryDirectory() as temporary:
-        home = Path(temporary)
-        start_up()
-        check_debian(home)
-        many_files(home, 3_000_000)
+        for part in wanted or PARTS:
+            PARTS[part](Path(temporary))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -171,6 +171,7 @@ class TableBuilder:
     def __init__(self) -> None:
         self.rows: dict[bytes, int] = {}
         self.columns = tuple(array(code) for code in "BHQQQ")
+        self._appends = tuple(column.append for column in self.columns)
         self.links: dict[int, bytes] = {}
         self.whiteouts: set[bytes] = set()
         self.opaque: set[bytes] = set()
@@ -216,21 +217,24 @@ class TableBuilder:
             self._put(path, found, target if plain else self.links.get(row, b""))
 
     def _put(self, path: bytes, values: tuple[int, ...], link: bytes) -> None:
-        row = self.rows.get(path)
-        if row is None:
-            row = self.rows[path] = len(self.rows)
-            for column, value in zip(self.columns, values, strict=True):
-                column.append(value)
+        rows = self.rows
+        row = rows.setdefault(path, len(rows))
+        if row == len(self.columns[0]):
+            for append, value in zip(self._appends, values, strict=True):
+                append(value)
         else:
+            self._forget(path, row)
             for column, value in zip(self.columns, values, strict=True):
                 column[row] = value
-            self.links.pop(row, None)
-            if self._symlinks.pop(path, None) is not None:
-                self._places.clear()
         if link:
             self.links[row] = link
             if values[0] == FileType.SYMLINK:
                 self._note_symlink(path, link)
+
+    def _forget(self, path: bytes, row: int) -> None:
+        self.links.pop(row, None)
+        if self._symlinks.pop(path, None) is not None:
+            self._places.clear()
 
     def _note_symlink(self, path: bytes, link: bytes) -> None:
         self._symlinks[path] = link
@@ -246,6 +250,8 @@ class TableBuilder:
 
     def whiteout(self, path: bytes) -> bool:
         """Take a whiteout; False when `path` is none."""
+        if _WHITEOUT not in path:
+            return False
         parent, name = posixpath.split(path)
         if not name.startswith(_WHITEOUT):
             return False

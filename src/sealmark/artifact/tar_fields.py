@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from sealmark.errors import UnreadableError
@@ -15,6 +16,7 @@ class TarError(UnreadableError):
     """A tar stream is damaged, cut off or beyond a limit."""
 
 
+@lru_cache(maxsize=1 << 14)  # modes, owners and small sizes repeat
 def number(text: bytes) -> int:
     """Return octal, or GNU's base 256 when the first bit is set. Raises TarError for the absurd."""
     if text[0] & 0x80:
