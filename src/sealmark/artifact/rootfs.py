@@ -40,6 +40,8 @@ class RootFs:
         """
         found, root = self._top(path), self
         while found is not None and found[1].type is FileType.HARDLINK:
+            if found[1].link == found[1].path:  # extracting removes the name before it links
+                return None
             root = RootFs(root.layers[: found[0]])
             found = root._top(found[1].link)
         return found
