@@ -210,7 +210,3 @@ def test_a_mirror_that_does_not_have_the_suite_is_exit_5(bench: Bench) -> None:
 def test_without_a_mirror_of_the_release_it_is_exit_5(bench: Bench) -> None:
     (bench.directory / "apt" / "sources.list").write_text("# nothing\n")
     assert bench.update().returncode == 5
-
-
-def test_neither_files_nor_an_image_is_exit_3(bench: Bench) -> None:
-    assert bench.run("advisories", "update").returncode == 3

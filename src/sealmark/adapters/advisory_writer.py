@@ -33,7 +33,7 @@ from sealmark.scan.vulnerabilities.feed import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from sealmark.artifact.digest import Digest
 
@@ -77,19 +77,21 @@ def write_database(
     path: Path,
     feeds: Iterable[AnyFeed],
     keep: Path | None = None,
+    only: Collection[str] | None = None,
     written: Callable[[AnyFeed], None] = lambda _: None,
 ) -> Digest:
     """Build a database from `feeds` and put it at `path` in one step; return its digest.
 
-    Feeds of the database at `keep` that are not among `feeds` are carried over as they are. On
-    any error the old file stays as it was. Raises ServiceError where the disk refuses.
+    Feeds of the database at `keep` that are not among `feeds` are carried over as they are, if
+    their names are in `only` or there is no `only`. On any error the old file stays as it was.
+    Raises ServiceError where the disk refuses.
     """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".new")
     os.close(descriptor)
     temporary = Path(name)
     try:
-        digest = _build(temporary, feeds, keep, written)
+        digest = _build(temporary, feeds, (keep, only), written)
         _replace(temporary, path)
     except (sqlite3.Error, OSError) as error:
         raise ServiceError(f"cannot write the advisory database {path}: {error}") from None
@@ -114,7 +116,10 @@ def _sync(path: Path) -> None:
 
 
 def _build(
-    path: Path, feeds: Iterable[AnyFeed], keep: Path | None, written: Callable[[AnyFeed], None]
+    path: Path,
+    feeds: Iterable[AnyFeed],
+    kept: tuple[Path | None, Collection[str] | None],
+    written: Callable[[AnyFeed], None],
 ) -> Digest:
     with closing(sqlite3.connect(path, uri=True, isolation_level=None)) as connection:
         connection.executescript(_SCHEMA)
@@ -123,8 +128,9 @@ def _build(
             _write_feed(connection, feed)
             written(feed)
         connection.execute("COMMIT")
+        keep, only = kept
         if keep is not None:
-            _carry_over(connection, keep)
+            _carry_over(connection, keep, only)
         digest = content_digest(connection)
         connection.execute("INSERT INTO meta VALUES ('digest', ?)", (str(digest),))
         connection.execute("VACUUM")
@@ -201,8 +207,8 @@ def _write_advisories(connection: sqlite3.Connection, number: int, feed: Advisor
     )
 
 
-def _carry_over(connection: sqlite3.Connection, keep: Path) -> None:
-    """Copy the feeds of another database that this one does not have."""
+def _carry_over(connection: sqlite3.Connection, keep: Path, only: Collection[str] | None) -> None:
+    """Copy the feeds of another database that this one does not have and that are wanted."""
     with AdvisoryDatabase(keep):  # refuses a foreign or damaged file by name
         pass
     uri = f"{keep.resolve().as_uri()}?mode=ro&immutable=1"
@@ -218,6 +224,12 @@ def _carry_over(connection: sqlite3.Connection, keep: Path) -> None:
         "CREATE TEMP TABLE wanted AS SELECT id FROM old.feeds"
         " WHERE name NOT IN (SELECT name FROM main.feeds)"
     )
+    if only is not None:
+        names = [name for (name,) in connection.execute("SELECT name FROM old.feeds")]
+        connection.executemany(
+            "DELETE FROM temp.wanted WHERE id = (SELECT id FROM old.feeds WHERE name = ?)",
+            ((name,) for name in names if name not in only),
+        )
     for statement in (
         (
             "INSERT INTO main.packages "

@@ -1,4 +1,4 @@
-"""`sealmark advisories`: build the database from files, look at it, compare versions."""
+"""`sealmark advisories`: bring the database up to date, look at it, compare versions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sealmark.cli.feed_addresses import ECOSYSTEMS, EPSS, KEV, OSV
 from sealmark.cli.options import SourceOptions, source_options
 from sealmark.cli.state import current_state, home_option
 from sealmark.errors import UnreadableError, UsageError
@@ -33,7 +34,7 @@ def command() -> None:
     "paths",
     multiple=True,
     type=click.Path(exists=True, path_type=Path),
-    help="A file, folder or archive of advisories; may be given more than once.",
+    help="Read this file, folder or archive instead of the network; may be repeated.",
 )
 @click.option(
     "--for",
@@ -48,25 +49,65 @@ def command() -> None:
     show_default=True,
     help="Whose sources.list and sources.list.d name the mirror that --for asks.",
 )
+@click.option(
+    "--ecosystem",
+    "ecosystems",
+    multiple=True,
+    default=ECOSYSTEMS,
+    show_default=True,
+    help="OSV's name of an ecosystem to fetch; may be repeated.",
+)
+@click.option("--osv-url", default=OSV, show_default=True, help="Where OSV's archives are.")
+@click.option("--kev-url", default=KEV, show_default=True, help="CISA's catalogue; empty for none.")
+@click.option("--epss-url", default=EPSS, show_default=True, help="FIRST's scores; empty for none.")
 @source_options
 @home_option
-def update(paths: tuple[Path, ...], image: str | None, apt: Path, source: SourceOptions) -> None:
-    """Build the database anew from files; the old one stays until the new one is whole.
+def update(
+    paths: tuple[Path, ...],
+    image: str | None,
+    apt: Path,
+    ecosystems: tuple[str, ...],
+    osv_url: str,
+    kev_url: str,
+    epss_url: str,
+    source: SourceOptions,
+) -> None:
+    """Bring the database up to date from its publishers, or build it anew with --from.
 
-    With --for alone, the other feeds of the database are kept.
+    The old one stays until the new one is whole. With --for alone, nothing else is fetched and
+    the other feeds of the database are kept.
     """
-    from sealmark.adapters.advisory_files import FeedReader
-    from sealmark.adapters.advisory_writer import updating, write_database
+    from sealmark.adapters.advisory_writer import updating
 
-    if not paths and image is None:
-        raise UsageError("name advisories with --from, or an image with --for")
     target = current_state().advisories
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with updating(target):
-        index = () if image is None else (_debian_index(image, apt, source),)
-        keep = target if not paths and target.exists() else None
-        digest = write_database(target, chain(index, FeedReader().read(paths)), keep)
+        if paths or image is not None:
+            index = () if image is None else (_debian_index(image, apt, source),)
+            _from_files(target, paths, index)
+        else:
+            _from_network(target, ecosystems, (osv_url, kev_url, epss_url))
+
+
+def _from_files(target: Path, paths: tuple[Path, ...], more: tuple[AnyFeed, ...]) -> None:
+    from sealmark.adapters.advisory_files import FeedReader
+    from sealmark.adapters.advisory_writer import write_database
+
+    keep = target if not paths and target.exists() else None
+    digest = write_database(target, chain(more, FeedReader().read(paths)), keep)
     click.echo(f"advisories: {digest}")
+
+
+def _from_network(target: Path, ecosystems: tuple[str, ...], urls: tuple[str, str, str]) -> None:
+    from sealmark.adapters.advisory_database import AdvisoryDatabase
+    from sealmark.adapters.advisory_download import Downloader
+    from sealmark.adapters.advisory_remote import remote_feeds, update_from_network
+
+    feeds = remote_feeds(ecosystems, *urls)
+    with Downloader() as downloader:
+        update_from_network(target, feeds, downloader, click.echo)
+    with AdvisoryDatabase(target) as database:
+        click.echo(f"advisories: {database.digest}")
 
 
 def _debian_index(image: str, apt: Path, source: SourceOptions) -> AnyFeed:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sealmark.scan.versions.ordering import find
 from sealmark.scan.vulnerabilities.advisory import AffectedVersions, Event
-from sealmark.scan.vulnerabilities.ranges import Comparison, Outcome
+from sealmark.scan.vulnerabilities.ranges import Comparison, Outcome, without_redundant
 
 EVENT = st.builds(
     Event,
@@ -109,3 +109,23 @@ def test_half_open_intervals_are_what_ranges_mean(
     ranges = tuple((Event("introduced", f"{a}"), Event("fixed", f"{b}")) for a, b in pairs)
     outcome = Comparison(f"{version}", find("npm"), "npm").judge(AffectedVersions(ranges, ("99",)))
     assert (outcome.status == "affected") == any(a <= version < b for a, b in pairs)
+
+
+@given(
+    st.integers(0, 7),
+    st.lists(st.lists(EVENT, min_size=1, max_size=4).map(tuple), max_size=2),
+    st.lists(st.sampled_from(["0", "1.0", "2", "v3", "4", "5+b", "x y"]), max_size=5),
+)
+def test_leaving_out_listed_versions_that_a_range_covers_changes_no_answer(
+    version: int, ranges: list[tuple[Event, ...]], listed: list[str]
+) -> None:
+    whole = AffectedVersions(tuple(ranges), tuple(listed))
+    lean = without_redundant(whole, find("npm"))
+    comparison = Comparison(f"{version}", find("npm"), "npm")
+    assert comparison.judge(lean).status == comparison.judge(whole).status
+    assert len(lean.versions) <= len(listed)
+
+
+def test_a_list_that_a_range_covers_is_not_stored() -> None:
+    whole = AffectedVersions((events("introduced 0, fixed 2"),), ("1.0.0", "1.1.0", "9.0.0"))
+    assert without_redundant(whole, find("npm")).versions == ("9.0.0",)

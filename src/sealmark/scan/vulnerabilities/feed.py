@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealmark.evidence.vulnerability import Feed
+from sealmark.scan.versions.ordering import find
 from sealmark.scan.vulnerabilities.advisory import Advisory, AffectedVersions, Entry, Group
 from sealmark.scan.vulnerabilities.osv import RecordError, parse_record
+from sealmark.scan.vulnerabilities.ranges import without_redundant
 from sealmark.scan.vulnerabilities.times import latest
 
 if TYPE_CHECKING:
@@ -23,11 +25,16 @@ _KEPT_PROBLEMS = 20
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where a feed's bytes came from: a file name or address, and problems met while reading."""
+    """Where a feed's bytes came from: a file name or address, and problems met while reading.
+
+    `etag` and `last_modified` are what a server called these bytes; empty where unsaid.
+    """
 
     source: str
     problems: tuple[str, ...] = ()
     withdrawn: int = 0
+    etag: str = ""
+    last_modified: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +135,10 @@ class FeedBuilder:
         self._advisories.append(record.advisory)
         self._malicious_only &= record.advisory.malicious
         for item in record.affected:
-            self._note_kind(item.versions)
+            versions = without_redundant(item.versions, find(item.ecosystem))
+            self._note_kind(versions)
             entries = self._packages.setdefault((item.ecosystem, item.package), {})
-            group = entries.setdefault(item.versions, {})
+            group = entries.setdefault(versions, {})
             for vulnerability in record.vulnerabilities:
                 group[Entry(vulnerability, number, item.urgency)] = None
 

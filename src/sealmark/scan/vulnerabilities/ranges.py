@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from sealmark.scan.versions.text import VersionError
+from sealmark.scan.vulnerabilities.advisory import AffectedVersions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from sealmark.scan.versions.ordering import Ordering
-    from sealmark.scan.vulnerabilities.advisory import AffectedVersions, Event
+    from sealmark.scan.vulnerabilities.advisory import Event
 
 # Within one version, what opens a range comes before what closes it.
 _RANK = {"introduced": 0, "fixed": 1, "last_affected": 2, "limit": 3}
@@ -182,3 +183,16 @@ class Comparison:
             f"{start}{self.version} {sign} {closing.version} ({words[closing.kind]}"
             f" {closing.version}), compared as {self.ordering.name} versions"
         )
+
+
+def without_redundant(affected: AffectedVersions, ordering: Ordering | None) -> AffectedVersions:
+    """Drop listed versions that a range covers anyway; the answer for any version is the same."""
+    if not affected.ranges or not affected.versions or ordering is None:
+        return affected
+    ranges = AffectedVersions(affected.ranges)
+    left = (v for v in affected.versions if _status(v, ranges, ordering) != "affected")
+    return AffectedVersions(affected.ranges, tuple(left))
+
+
+def _status(version: str, affected: AffectedVersions, ordering: Ordering) -> str:
+    return Comparison(version, ordering, ordering.name).judge(affected).status
