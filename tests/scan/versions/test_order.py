@@ -7,7 +7,7 @@ from itertools import permutations
 from time import process_time
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sealmark.errors import UsageError
@@ -67,11 +67,9 @@ everywhere = pytest.mark.parametrize("ecosystem", ECOSYSTEMS)
 @given(data=st.data())
 def test_three_versions_are_in_one_order(ecosystem: str, data: st.DataObject) -> None:
     compare = named(ecosystem).compare
-    versions = data.draw(st.tuples(VERSION | PLAIN, VERSION | PLAIN, VERSION | PLAIN))
-    try:
-        signs = {(a, b): compare(a, b) for a, b in permutations(versions, 2)}
-    except VersionError:
-        assume(False)
+    drawn = data.draw(st.tuples(VERSION | PLAIN, VERSION | PLAIN, VERSION | PLAIN))
+    versions = [v if not refusal(ecosystem, v) else f"1.{n}.0" for n, v in enumerate(drawn)]
+    signs = {(a, b): compare(a, b) for a, b in permutations(versions, 2)}
     for a, b, c in permutations(versions):
         assert signs.get((b, a), "=") == OPPOSITE[signs.get((a, b), "=")]
         if compare(a, b) in "<=" and compare(b, c) in "<=":
