@@ -31,7 +31,8 @@ Key = tuple[int, Part, Part]
 def key(version: str) -> Key:
     """Return what orders `version` among Debian versions as dpkg does.
 
-    Raises VersionError for what dpkg refuses, and for characters outside its alphabet.
+    Raises VersionError for what dpkg refuses, for characters outside its alphabet, and for an
+    epoch that is not an unsigned number (Debian Policy 5.6.12; dpkg lets `-0` and `+1` pass).
     """
     text = checked(type_name, version)
     if not _ALPHABET.fullmatch(text):
