@@ -16,7 +16,7 @@ import httpx
 
 from sealmark.errors import ServiceError, UnreadableError
 from sealmark.scan.vulnerabilities.apt_sources import AptSource, parse_sources
-from sealmark.scan.vulnerabilities.deb_file import DebFileError, gunzip, read_changelogs, unxz
+from sealmark.scan.vulnerabilities.deb_file import DebFileError, gunzip, read_documentation, unxz
 from sealmark.scan.vulnerabilities.debian_changelog import (
     ChangelogEntry,
     ChangelogError,
@@ -26,6 +26,7 @@ from sealmark.scan.vulnerabilities.debian_fixes import SourceVersion, newest_sou
 from sealmark.scan.vulnerabilities.debian_index import (
     MAX_RELEASE,
     IndexedFile,
+    IndexedPackage,
     Release,
     parse_packages,
     parse_release,
@@ -40,7 +41,8 @@ _MAX_INDEX = 64 << 20
 _MAX_INDEX_UNPACKED = 512 << 20
 _MAX_PACKAGE = 192 << 20
 _MAX_TOTAL = 2 << 30
-_TRIES = 4
+_SMALL = 4 << 20
+_TRIES = 8
 
 
 class UnverifiedError(UnreadableError):
@@ -107,17 +109,23 @@ class DebianMirror:
         return found
 
     def changelog(self, update: SourceVersion) -> tuple[ChangelogEntry, ...]:
-        """Read the changelog of a source out of its smallest packages; empty if none holds it.
+        """Read the changelog of a source out of its packages; empty if none can be read.
 
-        Some packages only link to the documentation of another, so the next one is tried.
+        The smallest come first. Many only link to the documentation of another: that one is next
+        if it is small, and in any case before giving up.
         """
-        for package in update.binaries[:_TRIES]:
-            if package.file.size > _MAX_PACKAGE:
-                continue
+        pending = [p for p in update.binaries if p.file.size <= _MAX_PACKAGE]
+        linked: set[str] = set()
+        for attempt in range(_TRIES):
+            if not pending:
+                break
+            package = _next(pending, linked, last=attempt >= _TRIES - 2)
+            pending.remove(package)
             url = f"{update.base}/{package.file.path}"
-            entries = _entries(self._checked(url, package.file, _MAX_PACKAGE), update.source)
+            entries, links = _read(self._checked(url, package.file, _MAX_PACKAGE), update.source)
             if entries:
                 return entries
+            linked.update(links)
         return ()
 
     def _checked(self, url: str, named: IndexedFile, limit: int) -> bytes:
@@ -182,16 +190,23 @@ def _suite(source: AptSource) -> str:
     return f"{source.uri.rstrip('/')}/dists/{source.suite}"
 
 
-def _entries(package: bytes, source: str) -> tuple[ChangelogEntry, ...]:
+def _next(pending: list[IndexedPackage], linked: set[str], *, last: bool) -> IndexedPackage:
+    """Choose among packages in order of size."""
+    named = [p for p in pending if p.name in linked and (last or p.file.size <= _SMALL)]
+    return (named or pending)[0]
+
+
+def _read(package: bytes, source: str) -> tuple[tuple[ChangelogEntry, ...], tuple[str, ...]]:
+    """Return the changelog of `source` in a package, and where its documentation links to."""
     try:
-        texts = read_changelogs(package)
+        documentation = read_documentation(package)
     except DebFileError:
-        return ()
-    for text in texts:
+        return (), ()
+    for text in documentation.changelogs:
         try:
             entries = parse_changelog(text)
         except ChangelogError:
             continue
         if entries[0].source == source:
-            return entries
-    return ()
+            return entries, ()
+    return (), documentation.links

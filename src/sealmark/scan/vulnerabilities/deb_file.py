@@ -5,6 +5,7 @@ from __future__ import annotations
 import lzma
 import re
 import zlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealmark.artifact.file import FileType
@@ -22,6 +23,7 @@ _MAX_MEMBERS = 16
 _PIECE = 1 << 20
 _MEMORY = 160 << 20
 _MAGIC = b"!<arch>\n"
+_DIRECTORY = re.compile(rb"(?:\./)?usr/share/doc/[^/]+/?")
 _CHANGELOG = re.compile(rb"(?:\./)?usr/share/doc/[^/]+/changelog(\.Debian)?(\.gz)?")
 
 
@@ -29,14 +31,25 @@ class DebFileError(UnreadableError):
     """A file is no binary package, is damaged, or exceeds a limit."""
 
 
-def read_changelogs(content: bytes) -> tuple[bytes, ...]:
-    """Return the changelogs a binary package holds, Debian's own first. Raises DebFileError."""
+@dataclass(frozen=True, slots=True)
+class Documentation:
+    """The changelogs of a package, Debian's own first, and packages whose documentation it has."""
+
+    changelogs: tuple[bytes, ...]
+    links: tuple[str, ...]
+
+
+def read_documentation(content: bytes) -> Documentation:
+    """Return the changelogs a binary package holds. Raises DebFileError."""
     name, data = _data(content)
     found: list[tuple[bool, bytes]] = []
+    links: list[str] = []
     reader = TarReader(_bounded(_unpack(name, data)), Limits())
     try:
         for member in reader:
             match = _CHANGELOG.fullmatch(member.name)
+            if member.type is FileType.SYMLINK and _DIRECTORY.fullmatch(member.name):
+                links.append(member.link.rpartition(b"/")[2].decode("ascii", "replace"))
             if match is None or member.type is not FileType.REGULAR or member.sparse:
                 continue
             if member.stored > MAX_CHANGELOG:
@@ -44,7 +57,8 @@ def read_changelogs(content: bytes) -> tuple[bytes, ...]:
             found.append((match[1] is None, gunzip(reader.body()) if match[2] else reader.body()))
     except TarError as error:
         raise DebFileError(f"{name}: {error}") from None
-    return tuple(text for _, text in sorted(found, key=lambda item: item[0]))
+    found.sort(key=lambda item: item[0])
+    return Documentation(tuple(text for _, text in found), tuple(links[:_MAX_MEMBERS]))
 
 
 def gunzip(content: bytes, limit: int = MAX_CHANGELOG) -> bytes:
