@@ -235,3 +235,19 @@ def test_a_known_refusal_outranks_an_unknown_which_is_still_listed() -> None:
 def test_the_policy_digest_changes_with_its_parameters() -> None:
     assert base_pack(PARAMETERS).identity.digest != base_pack(max_age(days=8)).identity.digest
     assert base_pack(PARAMETERS).identity.digest.startswith("sha256:")
+
+
+def test_a_judgement_about_a_vulnerability_ends_when_the_catalogue_of_exploited_ones_is_old() -> (
+    None
+):
+    earlier = msgspec.structs.replace(KEV, as_of="2026-11-20T00:00:00Z")
+    unfixed = msgspec.structs.replace(OPENSSL_HOLE, fixed_in=None)
+    judgement = judge(with_findings(unfixed, feeds=(earlier,)))
+    assert judgement.verdict == "allow"
+    assert judgement.valid_until == "2026-11-27T00:00:00Z"
+
+
+def test_a_feed_dated_at_the_end_of_the_calendar_is_not_knowledge() -> None:
+    absurd = Coverage(ecosystem="Debian:12", components=1, feed="d", as_of="9999-12-31T00:00:00Z")
+    judgement = judge(with_findings(coverage=(absurd,)))
+    assert judgement.verdict == "unknown"

@@ -44,6 +44,7 @@ def test_a_control_that_fails_denies_and_the_error_is_recorded() -> None:
 def test_no_pack_and_an_empty_pack_deny() -> None:
     assert decide(HARMLESS, (), (), NOW).verdict == "deny"
     assert decide(HARMLESS, (), (pack(),), NOW).verdict == "deny"
+    assert decide(HARMLESS, (), (pack(Cautious()), pack()), NOW).verdict == "deny"
 
 
 def test_a_warning_does_not_deny_but_is_listed() -> None:

@@ -43,7 +43,7 @@ def decide(
         for control in pack.controls:
             for reason in _judged(control, evidence, context, pack.identity, errors):
                 (unknowns if reason.effect == "unknown" else reasons).append(reason)
-    if not any(pack.controls for pack in packs):
+    if not packs or not all(pack.controls for pack in packs):
         errors.append("no control was asked: an empty policy denies")
     vulnerabilities = evidence.vulnerabilities
     return Judgement(

@@ -48,13 +48,27 @@ def staleness(as_of: str | None, context: Context) -> str | None:
 
 def expiries(evidence: Evidence, context: Context) -> Iterator[datetime]:
     """Yield every future moment at which an input of the judgement changes its meaning."""
-    candidates: list[datetime | None] = []
-    if evidence.vulnerabilities:
-        for coverage in evidence.vulnerabilities.coverage:
-            spoken = instant(coverage.as_of) if coverage.as_of else None
-            if spoken is not None:
-                candidates.append(spoken + context.parameters.max_advisory_age)
+    candidates = [_outdated(as_of, context) for as_of in _dates_used(evidence)]
     system = evidence.inventory.operating_system if evidence.inventory else None
     if system and system.support_ends:
         candidates.append(day_after(system.support_ends))
     yield from (moment for moment in candidates if moment is not None and moment > context.now)
+
+
+def _dates_used(evidence: Evidence) -> Iterator[str | None]:
+    """Yield the dates of the feeds that answered, and of the catalogue of what is exploited."""
+    known = evidence.vulnerabilities
+    if known is None:
+        return
+    yield from (line.as_of for line in known.coverage)
+    if any(found.status == "affected" for found in known.findings):
+        yield from (feed.as_of for feed in known.feeds if "kev" in feed.ecosystems)
+
+
+def _outdated(as_of: str | None, context: Context) -> datetime | None:
+    """Return when a feed of this date stops being knowledge; None where the calendar ends."""
+    spoken = instant(as_of) if as_of else None
+    try:
+        return spoken + context.parameters.max_advisory_age if spoken else None
+    except OverflowError:
+        return None

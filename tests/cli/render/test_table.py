@@ -67,7 +67,7 @@ Not known
   the 7 days allowed
       advisories-fresh · next: run `sealmark advisories update`, then check again
 
-Valid until 2026-11-30T06:00:00Z.
+Valid until 2026-11-30T00:00:00Z.
 Ledger entry 41; prove it: sealmark ledger prove 41
 Learn more: sealmark explain CVE-2021-23337
 """
