@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import io
 import json
+import lzma
+import resource
 import shutil
+import signal
 import subprocess
+import sys
 import tarfile
+import tempfile
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.support.archive import docker_members, layout_members, shop_layout, write_archive
+import zstandard
+from tests.support.archive import (
+    docker_members,
+    layout_members,
+    modern_docker_members,
+    shop_layout,
+    write_archive,
+)
 
+from sealmark.adapters.archive_spool import spool
 from sealmark.artifact.image import load_image
+from sealmark.artifact.limits import Limits
 from sealmark.artifact.platform import Platform
 from sealmark.artifact.reference import parse_reference
 from sealmark.cli.options import SourceOptions
@@ -24,8 +41,7 @@ from sealmark.cli.wiring import take_evidence
 from sealmark.errors import UnreadableError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from sealmark.artifact.image import Image
     from sealmark.evidence.document import Evidence
@@ -228,11 +244,113 @@ def test_the_wrong_kind_of_archive_is_said(layout: Path, tmp_path: Path) -> None
         image(f"oci-archive:{docker}")
 
 
-def test_what_is_no_plain_archive_is_a_usage_error(tmp_path: Path) -> None:
-    packed = tmp_path / "a.tar.gz"
-    packed.write_bytes(gzip.compress(b"x"))
-    with pytest.raises(UsageError, match="gunzip"):
-        image(f"oci-archive:{packed}")
+def test_what_is_no_archive_is_a_usage_error(tmp_path: Path) -> None:
     for name in (tmp_path, tmp_path / "absent"):
         with pytest.raises(UsageError):
             image(f"docker-archive:{name}")
+
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gz": gzip.compress,
+    "zst": zstandard.compress,
+    "xz": lzma.compress,
+    "bz2": bz2.compress,
+    "two.gz": lambda content: gzip.compress(content[:1000]) + gzip.compress(content[1000:]),
+    "two.xz": lambda content: lzma.compress(content[:1000]) + lzma.compress(content[1000:]),
+}
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_a_compressed_archive_is_read_as_what_it_holds(
+    packer: str, layout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    docker = write_archive(tmp_path / "d.tar", list(docker_members(layout, "1.0").items()))
+    oci = write_archive(tmp_path / "o.tar", list(layout_members(layout).items()))
+    for kind, plain, tag in (("docker-archive", docker, ""), ("oci-archive", oci, ":1.0")):
+        packed = plain.with_suffix(f".{packer}")
+        packed.write_bytes(PACKERS[packer](plain.read_bytes()))
+        assert image(f"{kind}:{packed}{tag}") == image(f"{kind}:{plain}{tag}")
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("packer", ["gz", "zst", "xz", "bz2"])
+def test_a_compressed_archive_that_is_damaged_is_refused(
+    packer: str, layout: Path, tmp_path: Path
+) -> None:
+    plain = write_archive(tmp_path / "a.tar", list(docker_members(layout, "1.0").items()))
+    packed = bytearray(PACKERS[packer](plain.read_bytes()))
+    file = tmp_path / f"a.{packer}"
+    file.write_bytes(packed[: len(packed) * 2 // 3])
+    with pytest.raises(UnreadableError, match=f"a.{packer}"):
+        image(f"docker-archive:{file}")
+    packed[len(packed) // 2] ^= 0xFF
+    file.write_bytes(packed)
+    with pytest.raises(UnreadableError):
+        evidence(f"docker-archive:{file}", tmp_path)
+
+
+def test_an_archive_that_unpacks_to_absurdly_much_is_refused() -> None:
+    limits = Limits(unpacked=8 << 20, ratio=10, ratio_floor=1 << 20)
+    for packer in ("gz", "zst", "xz", "bz2"):
+        dense = io.BytesIO(PACKERS[packer](bytes(2 << 20)))
+        with pytest.raises(UnreadableError, match="refused"):
+            spool(dense, "a", limits)
+    endless = io.BytesIO(bytes(9 << 20))
+    with pytest.raises(UnreadableError, match="refused"):
+        spool(endless, "a", limits)
+
+
+def test_a_full_disk_is_a_failed_service() -> None:
+    def cut_short() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+
+    script = (
+        "import io; from sealmark.adapters.archive_spool import spool; "
+        "spool(io.BytesIO(bytes(2 << 20)), 'a')"
+    )
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, preexec_fn=cut_short, capture_output=True, text=True)
+    assert "ServiceError: a cannot be copied to" in done.stderr
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_archive_may_come_over_standard_input(
+    packed: bool, layout: Path, tmp_path: Path
+) -> None:
+    plain = write_archive(tmp_path / "a.tar", list(docker_members(layout, "1.0").items()))
+    content = plain.read_bytes()
+    command = [str(Path(sys.executable).with_name("sealmark")), "sbom", "docker-archive:-:shop:1.0"]
+    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    piped = subprocess.run(
+        command,
+        input=gzip.compress(content) if packed else content,
+        env=environment,
+        capture_output=True,
+    )
+    with plain.open("rb") as file:
+        redirected = subprocess.run(command, stdin=file, env=environment, capture_output=True)
+    assert (piped.returncode, redirected.returncode) == (0, 0), piped.stderr
+    document = json.loads(piped.stdout)
+    assert len(document["components"]) == 4
+    assert document["components"] == json.loads(redirected.stdout)["components"]
+    closed = subprocess.run([*command], stdin=subprocess.DEVNULL, env=environment)
+    assert closed.returncode == 4
+
+
+def test_what_docker_25_saves_is_read_as_either_kind(layout: Path, tmp_path: Path) -> None:
+    file = write_archive(tmp_path / "a.tar", modern_docker_members(layout, "1.0"))
+    original = image(f"oci:{layout}:1.0")
+    assert image(f"oci-archive:{file}").digest == original.digest
+    assert image(f"oci-archive:{file}:1.0").digest == original.digest
+    saved = image(f"docker-archive:{file}:docker.io/library/shop:1.0")
+    assert saved.config == original.config
+    assert saved.layers == image(f"docker-archive:{file}").layers
+    copied = tmp_path / "second-reader"
+    skopeo_copy(f"docker-archive:{file}:docker.io/library/shop:1.0", f"oci:{copied}:1.0")
+    assert [one.diff_id for one in image(f"oci:{copied}:1.0").layers] == [
+        one.diff_id for one in saved.layers
+    ]

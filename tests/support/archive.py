@@ -58,5 +58,36 @@ def docker_members(layout: Path, tag: str) -> dict[str, bytes]:
     return members
 
 
+def modern_docker_members(layout: Path, tag: str) -> list[tuple[str, bytes | str]]:
+    """Return one image as Docker 25 and later save it: an OCI layout that manifest.json is about.
+
+    Members and their order as `docker save` of 25.0 writes them (moby, image/tarexport/save.go).
+    """
+    index = json.loads((layout / "index.json").read_text())
+    (chosen,) = (one for one in index["manifests"] if list(one["annotations"].values()) == [tag])
+    manifest = json.loads(_blob(layout, chosen["digest"]))
+    name = f"docker.io/library/shop:{tag}"
+    chosen["annotations"]["io.containerd.image.name"] = name
+    parts = [chosen, manifest["config"], *manifest["layers"]]
+    paths = {
+        one["digest"]: f"blobs/sha256/{one['digest'].removeprefix('sha256:')}" for one in parts
+    }
+    layers = [one["digest"] for one in manifest["layers"]]
+    saved = {
+        "Config": paths[manifest["config"]["digest"]],
+        "RepoTags": [f"shop:{tag}"],
+        "Layers": [paths[one] for one in layers],
+        "LayerSources": {one["digest"]: one for one in manifest["layers"]},
+    }
+    named = {"shop": {tag: layers[-1].removeprefix("sha256:")}}
+    return [
+        *((paths[digest], _blob(layout, digest)) for digest in sorted(paths)),
+        ("index.json", json.dumps({**index, "manifests": [chosen]}).encode()),
+        ("manifest.json", json.dumps([saved]).encode()),
+        ("oci-layout", b'{"imageLayoutVersion": "1.0.0"}'),
+        ("repositories", json.dumps(named).encode()),
+    ]
+
+
 def _blob(layout: Path, digest: str) -> bytes:
     return (layout / "blobs" / "sha256" / digest.removeprefix("sha256:")).read_bytes()

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import posixpath
 import stat
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+import sys
+from contextlib import ExitStack, contextmanager
+from typing import IO, TYPE_CHECKING, NamedTuple
 
+from sealmark.adapters.archive_spool import LONGEST_MAGIC, compression_in, spool
 from sealmark.artifact.file import FileType
 from sealmark.artifact.limits import Limits
 from sealmark.artifact.tar import BLOCK, Member, TarReader
@@ -21,12 +23,6 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 20
 _LIMITS = Limits(members=100_000, path=4096)
 _MOST_LINKS = 8
-_COMPRESSED = {
-    b"\x1f\x8b": "gunzip",
-    b"\x28\xb5\x2f\xfd": "unzstd",
-    b"\xfd7zXZ": "unxz",
-    b"BZh": "bunzip2",
-}
 
 
 class _Place(NamedTuple):
@@ -37,7 +33,7 @@ class _Place(NamedTuple):
 class Archive:
     """The members of a tar file by name; of two members with one name the later counts."""
 
-    def __init__(self, path: Path, file: BinaryIO) -> None:
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
         self._path = path
         self._file = file
         self._places: dict[bytes, _Place] = {}
@@ -110,26 +106,44 @@ class Archive:
 
 @contextmanager
 def open_archive(path: Path) -> Iterator[Archive]:
-    """Open an archive for as long as the context lasts.
+    """Open an archive for as long as the context lasts; `-` is standard input.
 
-    Raises UsageError where there is none or a compressed one, UnreadableError for a damaged one.
+    What is compressed or comes out of a pipe is copied to a temporary file first. Raises UsageError
+    where there is no archive, UnreadableError for a damaged one.
     """
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise UsageError(f"{path} is no file")
-        file = path.open("rb")
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}") from error
-    with file:
-        _refuse_compressed(path, file.read(BLOCK))
-        file.seek(0)
+    with ExitStack() as opened:
+        file = _standard_input() if str(path) == "-" else opened.enter_context(_open(path))
+        if not _is_plain(file):
+            file = opened.enter_context(spool(file, str(path)))
         yield Archive(path, file)
 
 
-def _refuse_compressed(path: Path, start: bytes) -> None:
-    for magic, program in _COMPRESSED.items():
-        if start.startswith(magic):
-            raise UsageError(f"{path} is compressed: unpack it first, with {program}")
+def _standard_input() -> IO[bytes]:
+    if sys.stdin is None or sys.stdin.isatty():
+        raise UsageError("no archive comes over standard input")
+    return sys.stdin.buffer
+
+
+def _open(path: Path) -> IO[bytes]:
+    try:
+        if not _readable(path.stat().st_mode):
+            raise UsageError(f"{path} is no file")
+        return path.open("rb")
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from error
+
+
+def _readable(mode: int) -> bool:
+    return stat.S_ISREG(mode) or stat.S_ISFIFO(mode)
+
+
+def _is_plain(file: IO[bytes]) -> bool:
+    """Return whether an archive can be read where it lies; rewinds it."""
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return False
+    start = file.read(LONGEST_MAGIC)
+    file.seek(0)
+    return not compression_in(start)
 
 
 def _normalised(directory: bytes, name: bytes) -> bytes:
@@ -148,7 +162,7 @@ def _normalised(directory: bytes, name: bytes) -> bytes:
 class _Members(TarReader):
     """Members of a file, passing over their bodies without reading them."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         super().__init__(iter(lambda: file.read(BLOCK), b""), _LIMITS)
         self._file = file
         self._end = os.fstat(file.fileno()).st_size

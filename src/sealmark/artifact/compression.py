@@ -37,7 +37,11 @@ def compression_of(media_type: str) -> str:
 
 def unpack(chunks: Iterable[bytes], media_type: str) -> Iterator[bytes]:
     """Yield the tar stream of a layer in bounded pieces. Raises CompressionError."""
-    kind = compression_of(media_type)
+    return decompress(chunks, compression_of(media_type))
+
+
+def decompress(chunks: Iterable[bytes], kind: str) -> Iterator[bytes]:
+    """Yield what `gzip` or `zstd` packed, or what "" left as it is. Raises CompressionError."""
     if kind == "gzip":
         return _gunzip(chunks)
     return _unzstd(chunks) if kind == "zstd" else iter(chunks)
