@@ -192,7 +192,8 @@ def test_only_the_layer_that_holds_the_content_is_read_twice_and_never_with_a_ca
         written(("lib/apk/db/installed", "link", "a/x")),
         written(("other", "file", "")),
     ]
-    source, cache = image_of(tmp_path / "layout", layers), DirectoryCache(tmp_path / "cache")
+    source = image_of(tmp_path / "layout", layers)
+    cache = DirectoryCache(tmp_path / "cache", b"secret", pytest.fail)
     first = looked(source, cache)
     assert len(source.opened) == 1 + 3 + 1
     source.opened.clear()

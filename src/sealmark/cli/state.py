@@ -41,6 +41,11 @@ class State:
         return self.cache / "layers"
 
     @property
+    def cache_secret(self) -> Path:
+        """The secret that seals the entries of the cache; kept out of it on purpose."""
+        return self.data / "cache.secret"
+
+    @property
     def config_file(self) -> Path:
         """The configuration file."""
         return self.config / "config.toml"

@@ -9,7 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sealmark.adapters.layer_cache import DirectoryCache, NoCache
+import click
+
+from sealmark.adapters.layer_cache import NoCache, open_cache
 from sealmark.artifact.digest import Digest
 from sealmark.artifact.image import load_image
 from sealmark.artifact.platform import Platform, machine_platform
@@ -44,6 +46,11 @@ def actor() -> str:
         return "user:unknown"
 
 
+def note(text: str) -> None:
+    """Say on standard error what does not change the answer."""
+    click.echo(f"sealmark: note: {text}", err=True)
+
+
 def open_ledger(state: State) -> Ledger:
     """Open the ledger, founding it on first use. Raises ServiceError when it cannot be used."""
     try:
@@ -62,7 +69,7 @@ def take_evidence(
     if named.transport == "dir":
         return _from_root(Path(named.name), state, database)
     wanted = Platform.parse(options.platform) if options.platform else _machine()
-    cache = NoCache() if options.no_cache else DirectoryCache(state.layers)
+    cache = NoCache() if options.no_cache else open_cache(state.layers, state.cache_secret, note)
     with open_source(named, options) as source:
         image = load_image(source, wanted, chosen=options.platform is not None)
         with watched(source, image, sys.stderr) as seen:

@@ -6,10 +6,10 @@ from typing import Protocol
 
 
 class LayerCache(Protocol):
-    """Keeps what was found in a layer, by key."""
+    """Keeps what was found in a layer, by key, and gives back only what it was given."""
 
-    def get(self, key: str) -> bytes | None:
-        """Return what was kept, or None."""
+    def get(self, key: str) -> memoryview | None:
+        """Return what was kept; None for nothing, or what cannot be believed."""
         ...
 
     def put(self, key: str, content: bytes) -> None:

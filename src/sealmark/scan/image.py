@@ -134,7 +134,7 @@ def _key(layer: ImageLayer) -> str:
     return f"{digest.algorithm}-{digest.hex}-{LAYER_VERSION}-{INVENTORY_VERSION}"
 
 
-def _from_cache(content: bytes | None, diff_id: Digest) -> _Scanned | None:
+def _from_cache(content: memoryview | None, diff_id: Digest) -> _Scanned | None:
     """A damaged entry, or one for another unpacked digest, is read again rather than believed."""
     if content is None:
         return None

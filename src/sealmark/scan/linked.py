@@ -155,7 +155,7 @@ def read_waiting(
     return reading.facts
 
 
-def _from_cache(content: bytes | None, layer: ImageLayer) -> dict[bytes, FileFacts] | None:
+def _from_cache(content: memoryview | None, layer: ImageLayer) -> dict[bytes, FileFacts] | None:
     if content is None:
         return None
     try:
