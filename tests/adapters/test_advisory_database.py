@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from tests.support.advisories import LIBSSL, feed, record, shared
 
 from sealmark.adapters.advisory_database import AdvisoryDatabase, DatabaseError, NoDatabaseError
-from sealmark.adapters.advisory_files import FeedFileError, FeedReader, Limits
+from sealmark.adapters.advisory_files import FeedReader
+from sealmark.adapters.advisory_streams import FeedFileError, Limits
 from sealmark.adapters.advisory_writer import write_database
 from sealmark.artifact.digest import DigestMismatchError
 from sealmark.errors import SealmarkError, ServiceError, UnreadableError

@@ -15,13 +15,14 @@ from urllib.parse import quote
 
 from sealmark.adapters.advisory_database import AdvisoryDatabase
 from sealmark.adapters.advisory_download import Validators
-from sealmark.adapters.advisory_files import FeedFileError, FeedReader
+from sealmark.adapters.advisory_files import FeedReader
+from sealmark.adapters.advisory_streams import FeedFileError
 from sealmark.adapters.advisory_writer import write_database
 from sealmark.errors import ServiceError, UnreadableError, UsageError
 from sealmark.scan.vulnerabilities.times import latest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from sealmark.adapters.advisory_download import Downloader
     from sealmark.evidence.vulnerability import Feed
@@ -68,13 +69,14 @@ def update_from_network(
     feeds: Sequence[RemoteFeed],
     downloader: Downloader,
     tell: Callable[[str], None],
+    accepted: Collection[str] = (),
 ) -> None:
     """Bring the database at `target` up to date, telling line by line what became of each feed.
 
     Raises ServiceError where no feed could be had, UsageError for an impossible address.
     """
     with tempfile.TemporaryDirectory(dir=target.parent, prefix="download.") as folder:
-        update = _Update(_held(target, tell), tell)
+        update = _Update(_held(target, tell), tell, accepted)
         arrived = [item for feed in feeds if (item := update.fetch(feed, Path(folder), downloader))]
         if arrived:
             names = {feed.name for feed in feeds}
@@ -97,9 +99,10 @@ Held = dict[str, tuple["Feed", "Provenance"]]
 class _Update:
     """What happens to each feed of one update."""
 
-    def __init__(self, held: Held, tell: Callable[[str], None]) -> None:
+    def __init__(self, held: Held, tell: Callable[[str], None], accepted: Collection[str]) -> None:
         self.held: Mapping[str, tuple[Feed, Provenance]] = held
         self._tell = tell
+        self._reader = FeedReader(tell, accepted=accepted)
         self._had = 0
 
     def fetch(self, feed: RemoteFeed, folder: Path, downloader: Downloader) -> _Arrived | None:
@@ -141,7 +144,7 @@ class _Update:
             raise ServiceError("no feed could be had; the advisory database is as it was")
 
     def _read_one(self, item: _Arrived) -> AnyFeed:
-        found = list(FeedReader().read_file(item.path, item.feed.name))
+        found = list(self._reader.read_file(item.path, item.feed.name))
         if len(found) != 1 or not item.feed.is_about(found[0].feed.ecosystems):
             raise FeedFileError(f"{item.feed.url}: expected advisories of {item.feed.covers} only")
         held = self.held.get(item.feed.name)
@@ -158,8 +161,9 @@ class _Update:
     def _known(self, feed: RemoteFeed) -> Validators:
         if feed.name not in self.held:
             return Validators()
-        provenance = self.held[feed.name][1]
-        if provenance.source != feed.url:
+        held, provenance = self.held[feed.name]
+        # What could not be read is read again: it may have been accepted since, or be no longer.
+        if provenance.source != feed.url or held.unreadable:
             return Validators()
         return Validators(provenance.etag, provenance.last_modified)
 
@@ -170,7 +174,8 @@ class _Update:
 
 
 def _described(feed: Feed) -> str:
-    return f"as of {feed.as_of}, {feed.records} records, {feed.digest[:19]}"
+    unreadable = f", {feed.unreadable} unreadable" if feed.unreadable else ""
+    return f"as of {feed.as_of}, {feed.records} records{unreadable}, {feed.digest[:19]}"
 
 
 def _held(path: Path, tell: Callable[[str], None]) -> Held:

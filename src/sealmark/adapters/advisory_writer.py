@@ -196,7 +196,7 @@ def _write_advisories(connection: sqlite3.Connection, number: int, feed: Advisor
         ecosystem: connection.execute(
             "INSERT INTO partitions (feed, ecosystem) VALUES (?, ?)", (number, ecosystem)
         ).lastrowid
-        for ecosystem in feed.feed.ecosystems
+        for ecosystem in sorted({ecosystem for ecosystem, _ in feed.packages})
     }
     connection.executemany(
         "INSERT INTO packages VALUES (?, ?, ?)",

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import IO
 
-    from sealmark.scan.vulnerabilities.feed import AnyFeed
+    from sealmark.evidence.vulnerability import Feed
+    from sealmark.scan.vulnerabilities.feed import AnyFeed, Provenance
 
 _MAX_LINE = 4096
 
@@ -60,6 +61,12 @@ def command() -> None:
 @click.option("--osv-url", default=OSV, show_default=True, help="Where OSV's archives are.")
 @click.option("--kev-url", default=KEV, show_default=True, help="CISA's catalogue; empty for none.")
 @click.option("--epss-url", default=EPSS, show_default=True, help="FIRST's scores; empty for none.")
+@click.option(
+    "--accept-unreadable",
+    multiple=True,
+    metavar="DIGEST",
+    help="Do without the record of this digest, which cannot be read; may be repeated.",
+)
 @source_options
 @home_option
 def update(
@@ -70,6 +77,7 @@ def update(
     osv_url: str,
     kev_url: str,
     epss_url: str,
+    accept_unreadable: tuple[str, ...],
     source: SourceOptions,
 ) -> None:
     """Bring the database up to date from its publishers, or build it anew with --from.
@@ -84,28 +92,41 @@ def update(
     with updating(target):
         if paths or image is not None:
             index = () if image is None else (_debian_index(image, apt, source),)
-            _from_files(target, paths, index)
+            _from_files(target, paths, index, accept_unreadable)
         else:
-            _from_network(target, ecosystems, (osv_url, kev_url, epss_url))
+            _from_network(target, ecosystems, (osv_url, kev_url, epss_url), accept_unreadable)
 
 
-def _from_files(target: Path, paths: tuple[Path, ...], more: tuple[AnyFeed, ...]) -> None:
+def _from_files(
+    target: Path, paths: tuple[Path, ...], more: tuple[AnyFeed, ...], accepted: tuple[str, ...]
+) -> None:
     from sealmark.adapters.advisory_files import FeedReader
     from sealmark.adapters.advisory_writer import write_database
 
     keep = target if not paths and target.exists() else None
-    digest = write_database(target, chain(more, FeedReader().read(paths)), keep)
+    digest = write_database(
+        target, chain(more, FeedReader(_warn, accepted=accepted).read(paths)), keep
+    )
     click.echo(f"advisories: {digest}")
 
 
-def _from_network(target: Path, ecosystems: tuple[str, ...], urls: tuple[str, str, str]) -> None:
+def _warn(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _from_network(
+    target: Path,
+    ecosystems: tuple[str, ...],
+    urls: tuple[str, str, str],
+    accepted: tuple[str, ...],
+) -> None:
     from sealmark.adapters.advisory_database import AdvisoryDatabase
     from sealmark.adapters.advisory_download import Downloader
     from sealmark.adapters.advisory_remote import remote_feeds, update_from_network
 
     feeds = remote_feeds(ecosystems, *urls)
     with Downloader() as downloader:
-        update_from_network(target, feeds, downloader, click.echo)
+        update_from_network(target, feeds, downloader, click.echo, accepted)
     with AdvisoryDatabase(target) as database:
         click.echo(f"advisories: {database.digest}")
 
@@ -135,8 +156,22 @@ def status(verify: bool) -> None:
             database.verify()
         click.echo(f"{path}: {database.digest}{', verified' if verify else ''}")
         for feed in database.feeds():
-            covered = ", ".join(feed.ecosystems[:4]) + (" …" if len(feed.ecosystems) > 4 else "")
-            click.echo(f"{feed.name}: as of {feed.as_of}, {feed.records} records, {covered}")
+            for line in _described(feed, database.provenance(feed.name)):
+                click.echo(line)
+
+
+def _described(feed: Feed, provenance: Provenance) -> Iterator[str]:
+    covered = ", ".join(feed.ecosystems[:4]) + (" …" if len(feed.ecosystems) > 4 else "")
+    yield f"{feed.name}: as of {feed.as_of}, {feed.records} records, {covered}"
+    if feed.unreadable:
+        yield (
+            f"  {feed.unreadable} more could not be read; {feed.nameless} of them may be about any"
+            f" package; {provenance.accepted} accepted"
+        )
+        yield from (f"    {problem}" for problem in provenance.problems)
+        unshown = feed.unreadable - len(provenance.problems)
+        if unshown > 0:
+            yield f"    … and {unshown} more"
 
 
 @command.command()

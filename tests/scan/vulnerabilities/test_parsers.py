@@ -20,6 +20,7 @@ from sealmark.scan.vulnerabilities.exploitability import ScoresError, parse_expl
 from sealmark.scan.vulnerabilities.exploited import CatalogueError, parse_exploited
 from sealmark.scan.vulnerabilities.not_affected import parse_not_affected
 from sealmark.scan.vulnerabilities.osv import RecordError, parse_record
+from sealmark.scan.vulnerabilities.salvage import salvage
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
@@ -95,10 +96,18 @@ def test_what_is_wrong_with_a_record_is_said_in_printable_words(
         [],
     ],
 )
-def test_a_range_that_means_nothing_is_refused(events: list[dict[str, str]]) -> None:
+def test_a_range_that_means_nothing_leaves_the_package_unknown(
+    events: list[dict[str, str]],
+) -> None:
     content = record("CVE-2024-1", ranges=({"type": "ECOSYSTEM", "events": events},))
-    with pytest.raises(RecordError):
-        parse_record(json.dumps(content).encode())
+    (package,) = parse_record(json.dumps(content).encode()).affected
+    assert "advisory CVE-2024-1: " in package.versions.unreadable
+
+
+def test_a_type_of_range_nobody_knows_leaves_the_package_unknown() -> None:
+    content = record("CVE-2024-1", ranges=({"type": "LUNAR", "events": []},), versions=["1"])
+    (package,) = parse_record(json.dumps(content).encode()).affected
+    assert "unknown type of range 'LUNAR'" in package.versions.unreadable
 
 
 def test_nesting_without_end_is_refused() -> None:
@@ -187,3 +196,15 @@ def test_ratings_change_where_the_specification_says() -> None:
 def test_a_record_survives_the_way_into_the_database() -> None:
     advisory = parse_record(json.dumps(record("CVE-2024-1")).encode()).advisory
     assert msgspec.msgpack.decode(msgspec.msgpack.encode(advisory), type=type(advisory)) == advisory
+
+
+@given(st.binary(max_size=60) | JSON.map(lambda value: json.dumps(value).encode()))
+def test_of_any_bytes_no_more_is_told_than_is_there(content: bytes) -> None:
+    assert salvage(content).packages == ()
+
+
+@given(KEYS, JSON)
+def test_whatever_else_is_broken_the_packages_of_a_record_are_told(key: str, value: Any) -> None:
+    remains = salvage(msgspec.json.encode({**record("CVE-2024-1"), key: value}))
+    if key != "affected":
+        assert (remains.packages, remains.whole) == ((("Debian:12", "openssl"),), True)

@@ -73,7 +73,10 @@ def _vulnerabilities(page: Page, known: Vulnerabilities) -> None:
     page.heading("Coverage")
     for line in known.coverage:
         components = counted(line.components, "component") or "no components"
-        if line.feed:
+        if line.nameless:
+            said = f"{line.ecosystem}: {components} by {line.feed}, {line.why}"
+            page.line(("not known: ", "doubt"), said, indent=2)
+        elif line.feed:
             page.line(
                 f"{line.ecosystem}: {components} by {line.feed}, as of {line.as_of}", indent=2
             )

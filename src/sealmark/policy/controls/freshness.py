@@ -21,6 +21,11 @@ _UPDATE = Remedy(
     text="run `sealmark advisories update`, then check again",
     target="advisories",
 )
+_REVIEW = Remedy(
+    kind="update-advisories",
+    text="update the advisories; `sealmark advisories status` names the records if it remains",
+    target="advisories",
+)
 
 
 class AdvisoriesFresh:
@@ -28,8 +33,8 @@ class AdvisoriesFresh:
 
     about: ClassVar[About] = About(
         id="advisories-fresh",
-        title="Every component is covered by advisories that are fresh",
-        rationale="No news from a feed that is missing or old is not good news.",
+        title="Every component is covered by advisories that are fresh and could be read",
+        rationale="No news from a feed that is missing, old or garbled is not good news.",
         remedy="Update the advisory database; add a feed for the ecosystem that has none.",
     )
 
@@ -50,16 +55,29 @@ class AdvisoriesFresh:
                 because=(
                     Because(path=f"{path}.feed", value=line.feed),
                     Because(path=f"{path}.as_of", value=line.as_of),
+                    *_nameless(path, line),
                 ),
-                remedy=_UPDATE,
+                remedy=_REVIEW if line.nameless else _UPDATE,
             )
+
+
+def _nameless(path: str, line: Coverage) -> Iterator[Because]:
+    if line.nameless:
+        yield Because(path=f"{path}.nameless", value=str(line.nameless))
 
 
 def _gap(line: Coverage, context: Context) -> str | None:
     if line.feed is None:
         return line.why or "no feed covers them"
     stale = staleness(line.as_of, context)
-    return f"the feed {line.feed} {stale}" if stale else None
+    if stale is not None:
+        return f"the feed {line.feed} {stale}"
+    if line.nameless:
+        noun = "record" if line.nameless == 1 else "records"
+        return (
+            f"{line.nameless} {noun} of the feed {line.feed} may be about any of them, unreadable"
+        )
+    return None
 
 
 def _counted(line: Coverage) -> str:

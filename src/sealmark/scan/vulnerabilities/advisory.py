@@ -42,11 +42,13 @@ class Event(msgspec.Struct, frozen=True, array_like=True):
 class AffectedVersions(msgspec.Struct, frozen=True, array_like=True):
     """The versions an advisory is about: those in any range, and those enumerated.
 
-    Neither means that the publisher gave nothing that can be compared.
+    Neither means that the publisher gave nothing that can be compared, or, where `unreadable` says
+    why, that what it gave could not be read.
     """
 
     ranges: tuple[tuple[Event, ...], ...] = ()
     versions: tuple[str, ...] = ()
+    unreadable: str = ""
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):

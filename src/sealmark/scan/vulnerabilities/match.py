@@ -89,11 +89,7 @@ def _coverage(
     components: Sequence[Component], feeds: Iterable[Feed], database: bool
 ) -> Iterator[Coverage]:
     """Give one line per ecosystem and feed that answers for it, or one that says why none does."""
-    covering: dict[str, list[Feed]] = {}
-    for feed in feeds:
-        if feed.scope in _ANSWERS:
-            for ecosystem in feed.ecosystems:
-                covering.setdefault(ecosystem, []).append(feed)
+    covering = _by_ecosystem(feed for feed in feeds if feed.scope in _ANSWERS or _gapped(feed))
     counts = Counter((c.ecosystem, c.type) for c in components)
     merged: Counter[str] = Counter()
     for (named, kind), number in counts.items():
@@ -103,23 +99,43 @@ def _coverage(
         else:
             merged[named] += number
     for ecosystem, number in sorted(merged.items()):
-        answering = covering.get(canonical_ecosystem(ecosystem), [])
-        for feed in answering:
+        speaking = covering.get(canonical_ecosystem(ecosystem), [])
+        for feed in speaking:
             yield Coverage(
                 ecosystem=ecosystem,
                 components=number,
                 feed=feed.name,
                 as_of=feed.as_of,
                 why=_unreadable(feed),
+                nameless=feed.nameless,
             )
-        if not answering:
+        if not any(feed.scope in _ANSWERS for feed in speaking):
             why = f"no feed for {ecosystem!r} in the advisory database"
             if not database:
                 why = "there is no advisory database: run `sealmark advisories update`"
             yield Coverage(ecosystem=ecosystem, components=number, why=why)
 
 
+def _gapped(feed: Feed) -> bool:
+    """Say whether the feed may have said something against any package, and nobody knows what.
+
+    A lost statement that a package is *not* affected makes no answer cleaner.
+    """
+    return feed.nameless > 0 and feed.scope != "not_affected"
+
+
+def _by_ecosystem(feeds: Iterable[Feed]) -> dict[str, list[Feed]]:
+    found: dict[str, list[Feed]] = {}
+    for feed in feeds:
+        for ecosystem in feed.ecosystems:
+            found.setdefault(ecosystem, []).append(feed)
+    return found
+
+
 def _unreadable(feed: Feed) -> str:
     if not feed.unreadable:
         return ""
-    return f"{feed.unreadable} of its records could not be read: what they said is not known"
+    return (
+        f"{feed.unreadable} of its records could not be read: what they said is not known; "
+        f"{feed.nameless} of them name no package that could be told"
+    )

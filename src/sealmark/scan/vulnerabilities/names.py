@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _DISTRIBUTION_CVE = re.compile(r"(?:[A-Z]+-)*(CVE-[0-9]{4}-[0-9]{4,})", re.ASCII)
+_MAX_NAME = 500
+_ID = re.compile(r"[!-~]{1,200}", re.ASCII)
 _PYPI_RUNS = re.compile(r"[-_.]+")
 _PREFERENCE = ("CVE-", "GHSA-", "MAL-", "PYSEC-", "RUSTSEC-", "GO-", "XSA-")
 
@@ -23,6 +25,19 @@ def canonical_package(ecosystem: str, package: str) -> str:
     if ecosystem == "PyPI":
         return _PYPI_RUNS.sub("-", package).lower()
     return package
+
+
+def package_name(ecosystem: str, name: str) -> tuple[str, str] | None:
+    """Return the canonical ecosystem and package; None where one is of no sane length."""
+    if not 0 < len(name) <= _MAX_NAME or not 0 < len(ecosystem) <= _MAX_NAME:
+        return None
+    ecosystem = canonical_ecosystem(ecosystem)
+    return ecosystem, canonical_package(ecosystem, name)
+
+
+def is_id(text: str) -> bool:
+    """Say whether a text can be an advisory's id."""
+    return _ID.fullmatch(text) is not None
 
 
 def canonical_id(identifier: str) -> str:

@@ -3,6 +3,9 @@
 Severity: the score of a CVSS v3 or v2 vector decides; without one, the publisher's word
 (`severity`, or Debian's `urgency`). A package that a distribution calls `unimportant` is handled
 where it is matched, because that word belongs to the package, not to the vulnerability.
+
+What a record says about one package may be unreadable while the rest is not: then that package's
+versions are unknown, and say why.
 """
 
 from __future__ import annotations
@@ -17,12 +20,13 @@ from sealmark.errors import UnreadableError
 from sealmark.scan.vulnerabilities.advisory import Advisory, AffectedVersions, Event
 from sealmark.scan.vulnerabilities.cvss import CvssError, base_score, rating
 from sealmark.scan.vulnerabilities.names import (
-    canonical_ecosystem,
     canonical_id,
-    canonical_package,
     is_cve,
+    is_id,
+    package_name,
     preferred,
 )
+from sealmark.scan.vulnerabilities.times import is_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -30,16 +34,12 @@ if TYPE_CHECKING:
     from sealmark.evidence.vulnerability import Severity
 
 MAX_RECORD_BYTES = 32 << 20
-_MAX_ID = 200
-_MAX_NAME = 500
 _MAX_SUMMARY = 240
-_MAX_LIST = 200_000
-_ID = re.compile(rf"[!-~]{{1,{_MAX_ID}}}", re.ASCII)
-_TIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]{5,20}(Z|[+-][0-9]{2}:[0-9]{2}))?", re.ASCII
-)
+MAX_LIST = 200_000
 _BLANKS = re.compile(r"\s+")
 _Item = TypeVar("_Item")
+# Ranges of commits (GIT) are not compared; a package's versions stand beside them.
+_RANGES = {"ECOSYSTEM": True, "SEMVER": True, "GIT": False}
 
 _WORDS: dict[str, Severity] = {
     "critical": "critical",
@@ -131,7 +131,7 @@ def parse_record(content: bytes) -> Record:
         osv = _decoder.decode(content)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise RecordError(f"advisory {_name(content)}: {error}") from None
-    if not _ID.fullmatch(osv.id):
+    if not is_id(osv.id):
         raise RecordError(f"advisory {osv.id[:60]!a}: the id is no printable text")
     return _record(osv)
 
@@ -144,7 +144,7 @@ def _name(content: bytes) -> str:
 
 
 def _record(osv: _Osv) -> Record:
-    if not _TIME.fullmatch(osv.modified):
+    if not is_time(osv.modified):
         raise RecordError(f"advisory {osv.id}: modified is no RFC 3339 time: {osv.modified[:40]!r}")
     aliases = _identifiers(osv, osv.aliases)
     upstream = _identifiers(osv, osv.upstream)
@@ -158,7 +158,7 @@ def _record(osv: _Osv) -> Record:
         score=score,
         vector=vector,
         summary=_summary(osv),
-        published=osv.published if _TIME.fullmatch(osv.published or "") else None,
+        published=osv.published if is_time(osv.published or "") else None,
         malicious=osv.id.startswith("MAL-"),
     )
     return Record(
@@ -184,38 +184,42 @@ def _vulnerabilities(
 def _identifiers(osv: _Osv, names: list[str] | None) -> tuple[str, ...]:
     found = dict.fromkeys(_bounded(osv, names))
     for name in found:
-        if not _ID.fullmatch(name):
+        if not is_id(name):
             raise RecordError(f"advisory {osv.id}: an alias is no printable id: {name[:60]!a}")
     return tuple(found)
 
 
 def _bounded(osv: _Osv, items: list[_Item] | None) -> list[_Item]:
-    if items is not None and len(items) > _MAX_LIST:
-        raise RecordError(f"advisory {osv.id}: a list of {len(items)} items: at most {_MAX_LIST}")
+    if items is not None and len(items) > MAX_LIST:
+        raise RecordError(f"advisory {osv.id}: a list of {len(items)} items: at most {MAX_LIST}")
     return items or []
 
 
 def _package(osv: _Osv, affected: _Affected) -> AffectedPackage:
     assert affected.package is not None
-    name, ecosystem = affected.package.name, affected.package.ecosystem
-    if not 0 < len(name) <= _MAX_NAME or not 0 < len(ecosystem) <= _MAX_NAME:
+    named = package_name(affected.package.ecosystem, affected.package.name)
+    if named is None:
         raise RecordError(
             f"advisory {osv.id}: a package without a name or ecosystem of sane length"
         )
-    ecosystem = canonical_ecosystem(ecosystem)
-    return AffectedPackage(
-        ecosystem,
-        canonical_package(ecosystem, name),
-        AffectedVersions(
-            tuple(
-                _events(osv, r)
-                for r in _bounded(osv, affected.ranges)
-                if r.type in ("ECOSYSTEM", "SEMVER")
-            ),
-            tuple(_bounded(osv, affected.versions)),
-        ),
-        _urgency(affected.ecosystem_specific) or _urgency(osv.database_specific),
-    )
+    urgency = _urgency(affected.ecosystem_specific) or _urgency(osv.database_specific)
+    return AffectedPackage(*named, _versions(osv, affected), urgency)
+
+
+def _versions(osv: _Osv, affected: _Affected) -> AffectedVersions:
+    try:
+        ranges = tuple(
+            _events(osv, r) for r in _bounded(osv, affected.ranges) if _compared(osv, r.type)
+        )
+        return AffectedVersions(ranges, tuple(_bounded(osv, affected.versions)))
+    except RecordError as error:
+        return AffectedVersions(unreadable=str(error))
+
+
+def _compared(osv: _Osv, kind: str) -> bool:
+    if kind not in _RANGES:
+        raise RecordError(f"advisory {osv.id}: unknown type of range {kind[:40]!a}")
+    return _RANGES[kind]
 
 
 def _events(osv: _Osv, item: _Range) -> tuple[Event, ...]:

@@ -57,6 +57,8 @@ class Comparison:
 
         "not_affected" is the publisher's explicit statement that the package never was.
         """
+        if affected.unreadable:
+            return Outcome("unknown", affected.unreadable)
         if not affected.ranges and not affected.versions:
             return Outcome("unknown", "the advisory gives no versions that can be compared")
         outcomes = [self._in_range(events) for events in affected.ranges]

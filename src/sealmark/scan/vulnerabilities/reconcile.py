@@ -2,7 +2,8 @@
 
 Rules, in this order:
 
-1. Advisories are about the same vulnerability if they share its id or an alias.
+1. Advisories are about the same vulnerability if they share its id or an alias. One that could
+   not be read stands alone: it is unknown, of unknown severity, whatever others say.
 2. A statement that knows no fix yields to one at least as new, of the same package, that knows
    one which the version already has (a tracker snapshot from before the fix was published).
 3. Otherwise, affected outranks unknown, which outranks not affected.
@@ -54,6 +55,16 @@ class _Read:
     advisory: Advisory
 
     @property
+    def unreadable(self) -> bool:
+        """Whether what the advisory says about the package could not be read."""
+        return bool(self.statement.affected.unreadable)
+
+    @property
+    def malicious(self) -> bool:
+        """Whether the advisory says that this version was published to do harm."""
+        return self.advisory.malicious and not self.unreadable
+
+    @property
     def names(self) -> set[str]:
         """Every name of the vulnerability; an erratum about many is not a name of each."""
         own = {canonical_id(name) for name in (self.advisory.id, *self.advisory.aliases)}
@@ -82,7 +93,10 @@ def findings(
         if not _yields(s, cleared.get(s.entry.vulnerability, ()), source)
     ]
     to = comparison.upgrade([(s.affected, s.outcome) for s in (item.statement for item in read)])
-    for group in _same_vulnerability(read):
+    # What an unreadable record would say, nobody else says for it.
+    unreadable = [item for item in read if item.unreadable]
+    readable = [item for item in read if not item.unreadable]
+    for group in (*_same_vulnerability(readable), *_same_vulnerability(unreadable)):
         found = _finding(component, looked_up, group, comparison, priorities)
         fixable = found.status == "affected" and found.fixed_in is not None
         yield replace(found, upgrade_to=to) if fixable else found
@@ -137,7 +151,7 @@ def _finding(
         status=_status(said.outcome),
         feed=said.feed,
         advisory=lead.id,
-        kind="malicious" if any(item.advisory.malicious for item in group) else "vulnerability",
+        kind="malicious" if any(item.malicious for item in group) else "vulnerability",
         aliases=_aliases(identifier, group),
         severity=severity,
         score=scored.score if scored is not None else None,
@@ -170,6 +184,8 @@ def _speaking(group: list[_Read], comparison: Comparison) -> _Read:
 
 def _severity(group: list[_Read]) -> tuple[Severity, Advisory | None]:
     """Return the severity, and the advisory whose score stands beside it."""
+    if any(item.unreadable for item in group):
+        return "unknown", None
     scored = [item.advisory for item in group if item.advisory.score is not None]
     best = max(scored, key=lambda advisory: advisory.score or 0.0, default=None)
     urgencies = {item.statement.entry.urgency for item in group}

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from sealmark.errors import UnreadableError
+
+_OSV_TIME = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]{5,20}(Z|[+-][0-9]{2}:[0-9]{2}))?", re.ASCII
+)
 
 
 class TimeError(UnreadableError):
@@ -20,6 +25,11 @@ def parse_time(text: str) -> datetime:
         return moment.astimezone(UTC)
     except (ValueError, OverflowError):
         raise TimeError(f"expected an ISO 8601 time, got {text[:60]!a}") from None
+
+
+def is_time(text: str) -> bool:
+    """Say whether a text is a time as OSV writes it."""
+    return _OSV_TIME.fullmatch(text) is not None
 
 
 def written(moment: datetime) -> str:
