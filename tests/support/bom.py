@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.support.large import DEBIAN, layer
 
-from sealmark.evidence.component import Component, Location, Source
+from sealmark.evidence.component import Component, Location, Origin, Source
 from sealmark.evidence.document import Evidence, Subject
-from sealmark.evidence.inventory import Inventory, Problem
+from sealmark.evidence.inventory import Base, Inventory, Problem
 from sealmark.evidence.sbom.stamp import Stamp
 from sealmark.evidence.vulnerability import (
     Coverage,
@@ -29,7 +29,8 @@ LIBSSL = Component(
     architecture="amd64",
     licenses=("Apache-2.0", "OpenSSL licence, as found in the tarball"),
     supplier="Debian OpenSSL Team <pkg-openssl-devel@alioth-lists.debian.net>",
-    locations=(Location("/var/lib/dpkg/status", 0),),
+    locations=(Location("/var/lib/dpkg/status", 2),),
+    where=Origin(path="/var/lib/dpkg/status", layer=0),
 )
 PYYAML = Component(
     type="pypi",
@@ -39,6 +40,7 @@ PYYAML = Component(
     ecosystem="PyPI",
     licenses=("MIT OR Apache-2.0",),
     locations=(Location("/usr/lib/python3/dist-packages/PyYAML-6.0.dist-info/METADATA", 1),),
+    where=Origin(path="/usr/lib/python3/dist-packages/PyYAML-6.0.dist-info", unknown="not read"),
 )
 BABEL = Component(
     type="npm",
@@ -58,6 +60,14 @@ INVENTORY = Inventory(
     layers=(layer(0, "FROM debian:bookworm"), layer(1), layer(2, "RUN <<EOF\necho 'two'\nEOF")),
     components=(LIBSSL, BABEL, PRIVATE, PYYAML),
     errors=(Problem(what="not JSON", location=Location("/srv/x.json", 2), affects=("npm",)),),
+    base=Base(
+        layers=1,
+        confidence="likely",
+        because='CMD ["bash"] closes it in the history',
+        name="docker.io/library/debian:bookworm",
+        digest="sha256:" + "c" * 64,
+        stated_by="annotation",
+    ),
 )
 OPENSSL_HOLE = Vulnerability(
     id="CVE-2023-0464",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sealmark.artifact.digest import Digest
@@ -44,6 +44,7 @@ class Image:
     platform: Platform
     config: ImageConfig
     layers: tuple[ImageLayer, ...]
+    annotations: dict[str, str] = field(default_factory=dict)
 
 
 def load_image(source: ImageSource, wanted: Platform, *, chosen: bool) -> Image:
@@ -99,6 +100,7 @@ def _image(
         platform,
         config,
         tuple(ImageLayer(blob, Digest.parse(diff), line) for blob, diff, line in layers),
+        manifest.annotations,
     )
 
 
@@ -120,10 +122,10 @@ def _instructions(config: ImageConfig, count: int) -> list[str]:
     lines = [step.created_by for step in config.history or () if not step.empty_layer]
     if len(lines) != count:
         return [""] * count
-    return [_as_written(line) for line in lines]
+    return [as_written(line) for line in lines]
 
 
-def _as_written(line: str) -> str:
+def as_written(line: str) -> str:
     """Turn what builders record into the Dockerfile line it stands for."""
     found = _SHELL.match(line)
     if found is None:

@@ -5,7 +5,7 @@ The signed bytes are kept beside the parsed view and never written again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -65,6 +65,7 @@ class Manifest:
 
     config: Descriptor
     layers: tuple[Descriptor, ...]
+    annotations: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class _Document(msgspec.Struct, frozen=True, rename="camel"):
     config: _Descriptor | None = None
     layers: tuple[_Descriptor, ...] | None = None
     manifests: tuple[_Descriptor, ...] | None = None
+    annotations: dict[str, Any] | None = None
 
 
 class Execution(msgspec.Struct, frozen=True, rename="pascal"):
@@ -155,7 +157,7 @@ def parse_manifest(raw: RawManifest) -> Manifest | Index:
         return Index(_descriptors(document.manifests))
     if document.config and document.layers is not None and kind in ("", *MANIFEST_TYPES):
         (config,) = _descriptors((document.config,))
-        return Manifest(config, _descriptors(document.layers))
+        return Manifest(config, _descriptors(document.layers), _texts(document.annotations))
     raise ManifestError(f"not an image manifest or index: media type {kind[:120]!r}")
 
 
@@ -171,6 +173,11 @@ def _decode(content: bytes, kind: type[_T], what: str) -> _T:
         return msgspec.json.decode(content, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ManifestError(f"{what} cannot be read: {error}") from error
+
+
+def _texts(found: dict[str, Any] | None) -> dict[str, str]:
+    """Return annotations that are text, as all should be (annotations.md)."""
+    return {name: value for name, value in (found or {}).items() if isinstance(value, str)}
 
 
 def _descriptors(found: tuple[_Descriptor, ...]) -> tuple[Descriptor, ...]:

@@ -16,6 +16,18 @@ class Location(msgspec.Struct, frozen=True):
     layer: int | None = None
 
 
+class Origin(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which layer brought exactly this version of a package, there in every layer since.
+
+    `path` is the file that names the package. `layer` indexes `Inventory.layers`, where the
+    instruction that made it stands; it is None where nobody can tell, and `unknown` says why.
+    """
+
+    path: str
+    layer: int | None = None
+    unknown: str = ""
+
+
 class Source(msgspec.Struct, frozen=True):
     """The source package that a distribution built a binary package from."""
 
@@ -29,7 +41,10 @@ class Component(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `type` is the package-url type (deb, apk, pypi, npm …). `ecosystem` names, in OSV's words,
     whose advisories speak about it ("Debian:12", "Alpine:v3.20", "PyPI", "npm"); None where
     nobody's do or the distribution is unknown. `installed` is False for what a lock file merely
-    names. `licenses` are as the package itself states them.
+    names. `licenses` are as the package itself states them. `locations` are the files that name
+    it, each in the layer that wrote the file last; `where` is what brought the package. Where
+    several files name it, `where` speaks of the one that came last: without changing that layer
+    the package stays.
     """
 
     type: str
@@ -43,6 +58,7 @@ class Component(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     supplier: str | None = None
     installed: bool = True
     locations: tuple[Location, ...] = ()
+    where: Origin | None = None
 
 
 class OperatingSystem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from sealmark.evidence.component import Component, Location, OperatingSystem
@@ -22,6 +24,23 @@ class Layer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     added: int = 0
     modified: int = 0
     removed: int = 0
+
+
+class Base(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Which image this one was built on, as far as it can be told; nothing of it is proven.
+
+    `layers` counts the lowest layers that are taken for the base's, 0 where nobody can tell;
+    `confidence` says how good that guess is and `because` what it rests on. `name` and `digest`
+    are what the image itself says of its base: an annotation is the image's own, a label may
+    have been inherited and then speaks of the base's base.
+    """
+
+    layers: int = 0
+    confidence: Literal["none", "possible", "likely"] = "none"
+    because: str = ""
+    name: str | None = None
+    digest: str | None = None
+    stated_by: Literal["annotation", "label"] | None = None
 
 
 class NotableFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -54,3 +73,4 @@ class Inventory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     components: tuple[Component, ...] = ()
     files: tuple[NotableFile, ...] = ()
     errors: tuple[Problem, ...] = ()
+    base: Base | None = None

@@ -16,6 +16,8 @@ from sealmark.artifact.table import LAYER_VERSION, Layer, LayerError
 from sealmark.evidence.component import Location
 from sealmark.evidence.inventory import Inventory, NotableFile
 from sealmark.evidence.inventory import Layer as LayerFacts
+from sealmark.scan.attribution import who_brought
+from sealmark.scan.base import find_base, holds_system
 from sealmark.scan.inventory.assemble import assemble, user_ids
 from sealmark.scan.inventory.dispatch import read_file, refuse, size_limit, wants
 from sealmark.scan.inventory.facts import FileFacts
@@ -102,13 +104,15 @@ def look(image: Image, source: ImageSource, cache: LayerCache) -> Looked:
     seen = frozenset(path for _, path, _ in visible)
     waiting = list(find_waiting(root, [one.links for one in scanned], seen))
     visible += _read_linked(image, root, waiting, source, cache)
-    system, components, problems = assemble(visible)
+    brought = who_brought(root, visible, [one.facts for one in scanned], [x.links for x in scanned])
+    system, components, problems = assemble(visible, brought)
     inventory = Inventory(
         operating_system=system,
         layers=tuple(_layer_facts(root, i, layer) for i, layer in enumerate(image.layers)),
         components=components,
         files=tuple(_notable(root)),
         errors=problems,
+        base=find_base(image, holds_system(scanned[0].facts) if scanned else False),
     )
     execution = image.config.config or Execution()
     raw = _raw_settings(execution, image.config.created)

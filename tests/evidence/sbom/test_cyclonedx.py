@@ -69,7 +69,7 @@ def test_a_component_says_what_it_is_and_where_it_was_found() -> None:
             "occurrences": [
                 {
                     "location": "/var/lib/dpkg/status",
-                    "additionalContext": f"layer 0 {INVENTORY.layers[0].digest}",
+                    "additionalContext": f"layer 2 {INVENTORY.layers[2].digest}",
                 }
             ]
         },
@@ -78,6 +78,8 @@ def test_a_component_says_what_it_is_and_where_it_was_found() -> None:
             {"name": "sealmark:source:name", "value": "openssl"},
             {"name": "sealmark:source:version", "value": "3.0.8-1"},
             {"name": "sealmark:architecture", "value": "amd64"},
+            {"name": "sealmark:where:path", "value": "/var/lib/dpkg/status"},
+            {"name": "sealmark:where:layer", "value": "0"},
         ],
     }
 

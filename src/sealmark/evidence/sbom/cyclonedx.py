@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sealmark.evidence.sbom.cyclonedx_findings import vulnerability_entries
 from sealmark.evidence.sbom.licences import is_single, spdx_expression
 from sealmark.evidence.sbom.properties import (
+    base_properties,
     component_properties,
     layer_properties,
     licence_properties,
@@ -71,6 +72,7 @@ def _subject(subject: Subject, inventory: Inventory | None, stamp: Stamp) -> dic
         known["sealmark:platform"] = subject.platform
     if inventory:
         known |= layer_properties(inventory.layers) | problem_properties(inventory.errors)
+        known |= base_properties(inventory.base)
     if known:
         entry["properties"] = _properties(known)
     return entry

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import msgspec
 
 from sealmark.errors import UnreadableError
-from sealmark.evidence.component import Component, Location, OperatingSystem, Source
-from sealmark.evidence.inventory import Layer, Problem
+from sealmark.evidence.component import Component, Location, OperatingSystem, Origin, Source
+from sealmark.evidence.inventory import Base, Layer, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +41,19 @@ def component_properties(component: Component) -> dict[str, str]:
         found["sealmark:architecture"] = component.architecture
     if not component.installed:
         found["sealmark:installed"] = "false"
+    if component.where:
+        found |= _named("where", component.where)
     return found
+
+
+def base_properties(base: Base | None) -> dict[str, str]:
+    """Return what is known of the base image."""
+    return _named("base", base) if base else {}
+
+
+def _named(prefix: str, part: msgspec.Struct) -> dict[str, str]:
+    known = msgspec.structs.asdict(part)
+    return {f"sealmark:{prefix}:{k}": str(v) for k, v in known.items() if v not in (None, "")}
 
 
 def location_properties(locations: Sequence[Location]) -> dict[str, str]:
@@ -98,6 +110,22 @@ def read_source(given: Mapping[str, str]) -> Source | None:
     """Return the source package, if one is named."""
     name, version = given.get("sealmark:source:name"), given.get("sealmark:source:version")
     return Source(name, version) if name and version else None
+
+
+def read_origin(given: Mapping[str, str]) -> Origin | None:
+    """Return what brought a component. Raises PropertyError."""
+    return _read("where", given, Origin)
+
+
+def read_base(given: Mapping[str, str]) -> Base | None:
+    """Return what is known of the base image. Raises PropertyError."""
+    return _read("base", given, Base)
+
+
+def _read(prefix: str, given: Mapping[str, str], type_: type[T]) -> T | None:
+    start = f"{PREFIX}{prefix}:"
+    known = {name[len(start) :]: given[name] for name in given if name.startswith(start)}
+    return _convert(known, type_) if known else None
 
 
 def read_locations(given: Mapping[str, str]) -> tuple[Location, ...]:

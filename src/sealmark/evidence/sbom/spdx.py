@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from sealmark.evidence.sbom.licences import is_single, licence_reference, spdx_expression
 from sealmark.evidence.sbom.properties import (
+    base_properties,
     component_properties,
     layer_properties,
     licence_properties,
@@ -155,7 +156,8 @@ class _Writer:
 
 
 def _subject_properties(inventory: Inventory) -> dict[str, str]:
-    return layer_properties(inventory.layers) | problem_properties(inventory.errors)
+    known = layer_properties(inventory.layers) | problem_properties(inventory.errors)
+    return known | base_properties(inventory.base)
 
 
 def _package(identifier: str, name: str, version: str) -> dict[str, Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from sealmark.decision import Where
+from sealmark.evidence.component import Location
 
 if TYPE_CHECKING:
-    from sealmark.evidence.component import Component, Location
+    from sealmark.evidence.component import Component
     from sealmark.evidence.document import Evidence
     from sealmark.evidence.inventory import Inventory
 
@@ -19,7 +20,10 @@ def components_by_purl(evidence: Evidence) -> dict[str, Component]:
 
 
 def where(evidence: Evidence, component: Component) -> Where:
-    """Point at the first place that proves the component is there."""
+    """Point at what brought the component, else at the first place that proves it is there."""
+    if component.where and evidence.inventory:
+        origin = Location(component.where.path, component.where.layer)
+        return at(evidence.inventory, origin, component.purl)
     if not component.locations or evidence.inventory is None:
         return Where(component=component.purl)
     return at(evidence.inventory, component.locations[0], component.purl)

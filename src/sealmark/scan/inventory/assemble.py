@@ -2,41 +2,55 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, NamedTuple
 
 from sealmark.artifact.file import display_path
-from sealmark.evidence.component import Component, Location
+from sealmark.evidence.component import Component, Location, Origin
 from sealmark.evidence.inventory import Problem
 from sealmark.evidence.purl import PurlError, build_purl
 from sealmark.scan.inventory.accounts import PASSWD
 from sealmark.scan.inventory.distribution import PUBLISHERS, ecosystem_of, identify, vendor_of
+from sealmark.scan.inventory.facts import identity
 from sealmark.scan.inventory.operating_system import PRECEDENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from sealmark.evidence.component import OperatingSystem
-    from sealmark.scan.inventory.facts import FileFacts, Package
+    from sealmark.scan.inventory.facts import FileFacts, Package, PackageIdentity
 
     VisibleFile = tuple[int | None, bytes, FileFacts]
-    Sighting = tuple[Location, Package]
+    Brought = Mapping[PackageIdentity, int | None]
 
 MAX_PROBLEMS = 1000
 """Most problems reported for one root file system; one more counts the rest."""
 
+UNKNOWN = "a lower layer's copy of the file could not be read in full"
+
+
+class Sighting(NamedTuple):
+    """One file that names a package, and which layer brought the package to it."""
+
+    location: Location
+    package: Package
+    origin: Origin | None
+
 
 def assemble(
-    visible: Iterable[VisibleFile],
+    visible: Iterable[VisibleFile], brought: Mapping[bytes, Brought] | None = None
 ) -> tuple[OperatingSystem | None, tuple[Component, ...], tuple[Problem, ...]]:
     """Return operating system, components and problems of a root file system.
 
     `visible` gives, for every wanted file of the final root file system, the index of the layer
     it comes from (None without layers), its path and its facts, in any order. Components are
     sorted by package URL; one that several files name is one component with several locations.
+    `brought` says of files that several layers have which layer brought which package; every
+    other file came, with all it names, with the layer it is in.
     """
     files = sorted(visible, key=lambda file: (file[1], -1 if file[0] is None else file[0]))
     system = _operating_system(files)
-    sightings, problems = _sightings(files, system)
+    sightings, problems = _sightings(files, system, brought or {})
     licenses = {name: found for _, _, facts in files for name, found in facts.licenses_of.items()}
     components = tuple(
         _component(purl, sightings[purl], system, licenses) for purl in sorted(sightings)
@@ -60,7 +74,7 @@ def _operating_system(files: list[VisibleFile]) -> OperatingSystem | None:
 
 
 def _sightings(
-    files: list[VisibleFile], system: OperatingSystem | None
+    files: list[VisibleFile], system: OperatingSystem | None, brought: Mapping[bytes, Brought]
 ) -> tuple[dict[str, list[Sighting]], list[Problem]]:
     """Return where each package URL was seen, and what was wrong on the way."""
     sightings: dict[str, list[Sighting]] = {}
@@ -77,8 +91,17 @@ def _sightings(
                     _problem(f"{package.name[:80]}: {error}", location, (package.type,))
                 )
                 continue
-            sightings.setdefault(purl, []).append((location, package))
+            sightings.setdefault(purl, []).append(
+                Sighting(location, package, _origin(location, package, brought.get(path)))
+            )
     return sightings, problems
+
+
+def _origin(location: Location, package: Package, brought: Brought | None) -> Origin | None:
+    if location.layer is None:
+        return None
+    layer = location.layer if brought is None else brought.get(identity(package))
+    return Origin(path=location.path, layer=layer, unknown="" if layer is not None else UNKNOWN)
 
 
 class _Context:
@@ -112,7 +135,7 @@ def _component(
     licenses: dict[str, tuple[str, ...]],
 ) -> Component:
     """Return one component; what is installed speaks before what a lock file names."""
-    packages = sorted((package for _, package in sightings), key=lambda p: not p.installed)
+    packages = sorted((sighting.package for sighting in sightings), key=lambda p: not p.installed)
     first = packages[0]
     ecosystem = next((p.ecosystem for p in packages if p.ecosystem), None)
     stated = tuple(dict.fromkeys(text for p in packages for text in p.licenses))
@@ -131,8 +154,19 @@ def _component(
         licenses=stated,
         supplier=first.supplier,
         installed=first.installed,
-        locations=tuple(dict.fromkeys(location for location, _ in sightings)),
+        locations=tuple(dict.fromkeys(sighting.location for sighting in sightings)),
+        where=_last(sightings, installed=first.installed),
     )
+
+
+def _last(sightings: list[Sighting], *, installed: bool) -> Origin | None:
+    """Return the origin that came last, one that is not known before all others."""
+    origins = [s.origin for s in sightings if s.origin and s.package.installed == installed]
+    return max(origins, key=_recency, default=None)
+
+
+def _recency(origin: Origin) -> int:
+    return sys.maxsize if origin.layer is None else origin.layer
 
 
 def _missing_companions(files: list[VisibleFile]) -> list[Problem]:

@@ -25,6 +25,14 @@ class Package(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     installed: bool = True
 
 
+PackageIdentity = tuple[str, str, str, str | None]
+
+
+def identity(package: Package) -> PackageIdentity:
+    """Return what makes a package the same in two layers: type, name, version, architecture."""
+    return package.type, package.name, package.version, package.architecture
+
+
 class Trouble(msgspec.Struct, frozen=True):
     """Something in the file that could not be read, and the package types that may lack it."""
 

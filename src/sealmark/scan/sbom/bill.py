@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sealmark.evidence.component import Component, Location, OperatingSystem, Source
-from sealmark.evidence.inventory import Inventory, Layer, Problem
+from sealmark.evidence.component import Component, Location, OperatingSystem, Origin, Source
+from sealmark.evidence.inventory import Base, Inventory, Layer, Problem
 from sealmark.evidence.purl import PackageUrl, PurlError
+from sealmark.evidence.sbom.properties import read_origin
 from sealmark.scan.inventory.limits import MAX_FIELD, licenses, optional_field, printable
 from sealmark.scan.sbom.packages import (
     ecosystem_of,
@@ -56,6 +57,7 @@ class Bill:
     system: OperatingSystem | None = None
     layers: tuple[Layer, ...] = ()
     problems: tuple[Problem, ...] = ()
+    base: Base | None = None
 
 
 def inventory_of(bill: Bill) -> Inventory:
@@ -77,6 +79,7 @@ def inventory_of(bill: Bill) -> Inventory:
         layers=bill.layers,
         components=components,
         errors=_bounded(problems),
+        base=_base(bill.base, len(bill.layers)),
     )
 
 
@@ -124,6 +127,29 @@ def _component(
         supplier=optional_field(item.supplier),
         installed=item.installed,
         locations=tuple(_within(location, layers) for location in item.locations),
+        where=_origin(read_origin(given), layers),
+    )
+
+
+def _origin(origin: Origin | None, layers: int) -> Origin | None:
+    if origin is None:
+        return None
+    place = _within(Location(origin.path, origin.layer), layers)
+    return Origin(path=place.path, layer=place.layer, unknown=printable(origin.unknown))
+
+
+def _base(base: Base | None, layers: int) -> Base | None:
+    """Forget a number of layers that the document does not describe."""
+    if base is None:
+        return None
+    known = 0 < base.layers < layers
+    return Base(
+        layers=base.layers if known else 0,
+        confidence=base.confidence if known else "none",
+        because=optional_field(base.because) or "",
+        name=optional_field(base.name),
+        digest=optional_field(base.digest),
+        stated_by=base.stated_by,
     )
 
 

@@ -10,6 +10,7 @@ import msgspec
 from sealmark.evidence.component import Location
 from sealmark.evidence.inventory import Problem
 from sealmark.evidence.sbom.properties import (
+    read_base,
     read_layers,
     read_licences,
     read_problems,
@@ -110,6 +111,7 @@ def read_cyclonedx(document: CycloneDx) -> Bill:
         items=tuple(_item(entry) for entry in entries if _is_package(entry)),
         system=_system(systems[0]) if systems else None,
         layers=read_layers(about),
+        base=read_base(about),
         problems=problems or tuple(_admitted(document.compositions or ())),
     )
 

@@ -10,6 +10,7 @@ import msgspec
 from sealmark.evidence.component import Location, Source
 from sealmark.evidence.sbom.properties import (
     PropertyError,
+    read_base,
     read_layers,
     read_licences,
     read_locations,
@@ -104,6 +105,7 @@ def read_spdx(document: Spdx) -> Bill:
         items=tuple(_item(package, names) for package in listed if _is_package(package)),
         system=_system(systems[0]) if systems else None,
         layers=read_layers(about),
+        base=read_base(about),
         problems=read_problems(about),
     )
 
