@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.debian_archive import changelog, deb
 
-from sealmark.scan.vulnerabilities.apt_sources import AptSource, choose_source, parse_sources
-from sealmark.scan.vulnerabilities.deb_file import DebFileError, read_documentation, unxz
+from sealmark.scan.vulnerabilities.apt_sources import (
+    AptSource,
+    choose_source,
+    parse_sources,
+    without_login,
+)
+from sealmark.scan.vulnerabilities.deb_file import DebFileError, read_documentation
 from sealmark.scan.vulnerabilities.debian_changelog import ChangelogError, parse_changelog
 from sealmark.scan.vulnerabilities.debian_fixes import changelog_records
 from sealmark.scan.vulnerabilities.debian_index import (
@@ -22,6 +28,7 @@ from sealmark.scan.vulnerabilities.debian_index import (
     parse_packages,
     parse_release,
 )
+from sealmark.scan.vulnerabilities.unpacking import PackedError, unpacked_whole
 
 FACTS = Path("../shared/advisories/debian-12-changelog-fixes.jsonl.zst")
 
@@ -86,7 +93,7 @@ def test_both_forms_of_apt_sources_are_read() -> None:
     assert len(read) == 4
     key = "/usr/share/keyrings/k.gpg"
     assert read[0] == AptSource(
-        "http://mirror.example/debian", "bookworm", ("main", "contrib"), key
+        "http://mirror.example/debian", "bookworm", ("main", "contrib"), (key,)
     )
     line = "deb [arch=amd64 trusted=yes] http://m.example/d bookworm-security main # why\n"
     other = "deb cdrom:[Debian]/ bookworm main\ndeb-src http://m.example/d bookworm main\n"
@@ -98,13 +105,106 @@ def test_both_forms_of_apt_sources_are_read() -> None:
 def test_another_releases_suites_are_asked_of_the_same_mirror() -> None:
     security = AptSource("http://m.example/s", "bookworm-security", ("main",))
     main = AptSource("http://m.example/d", "bookworm", ("main",))
-    foreign = AptSource("http://tools.example/", "nodistro", ("main",), "/k.gpg")
+    foreign = AptSource("http://tools.example/", "nodistro", ("main",), ("/k.gpg",))
     known = (foreign, main, security)
     assert choose_source(known, "trixie-security") == AptSource(
         "http://m.example/s", "trixie-security", ("main",)
     )
     assert choose_source(known, "trixie") == AptSource("http://m.example/d", "trixie", ("main",))
     assert choose_source((foreign,), "trixie") is None
+
+
+def test_of_several_archives_with_debians_suite_names_debians_is_chosen() -> None:
+    key = ("/debian.gpg",)
+    security = AptSource("http://m.example/s", "bookworm-security", ("main",), key)
+    main = AptSource("http://m.example/d", "bookworm", ("main",), key)
+    docker = AptSource("https://docker.example/linux/debian", "bookworm", ("stable",), ("/d.asc",))
+    php = AptSource("https://php.example/php", "bookworm", ("main",), ("/php.gpg",))
+    known = (docker, php, main, security)
+    assert choose_source(known, "bookworm", security) == main
+    assert choose_source((docker, security), "bookworm", security) is None
+
+
+ODD_SOURCES = """Types: deb
+Enabled: False
+URIs: http://off.example/debian
+Suites: bookworm
+Components: main
+
+types: deb
+uris: http://m.example/debian
+suites: bookworm
+components: main
+Trusted: yes
+Signed-By:
+ -----BEGIN PGP PUBLIC KEY BLOCK-----
+ .
+ /base64/that/looks/like/a/path
+ -----END PGP PUBLIC KEY BLOCK-----
+
+Types: deb
+URIs: http://m.example/debian
+Suites: bookworm-security
+Components: main
+Signed-By: /a.gpg,/b.asc 0123456789ABCDEF0123456789ABCDEF01234567
+"""
+
+
+def test_odd_options_of_apt_sources_loosen_nothing() -> None:
+    assert parse_sources("a.sources", ODD_SOURCES) == (
+        AptSource("http://m.example/debian", "bookworm", ("main",)),
+        AptSource("http://m.example/debian", "bookworm-security", ("main",), ("/a.gpg", "/b.asc")),
+    )
+    line = "deb [ trusted=yes signed-by=/a.gpg,/b.asc arch=amd64 ] http://m.example/d bookworm main"
+    (source,) = parse_sources("a.list", line)
+    assert source.keyrings == ("/a.gpg", "/b.asc")
+
+
+@pytest.mark.parametrize(
+    "address", ["http://a:b@h/d", "http://a:b/c@h/d", "http://a@b@h/d", "http://a:b\nc@h/d"]
+)
+def test_a_login_is_cut_off_however_it_is_written(address: str) -> None:
+    assert without_login(address) == "http://h/d"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a (1) " + "x " * 500_000,
+        "a (1)" + " " * 1_000_000,
+        "a" * 1_000_000,
+        "a (" + "1" * 1_000_000,
+        " -- " + ">" * 1_000_000,
+        " -- a <b>  " + "1, " * 300_000,
+        "CVE-2024-" * 100_000,
+        "CVE-2024-" + "1" * 1_000_000,
+        "_CVE-2024-0001" * 70_000,
+    ],
+)
+def test_no_line_of_a_changelog_takes_more_than_its_length(line: str) -> None:
+    text = f"a (2) sid; urgency=low\n\n{line}\n\n -- A <a@b>  Mon, 01 Jan 2024 00:00:00 +0000\n"
+    started = time.process_time()
+    with contextlib.suppress(ChangelogError):
+        parse_changelog(text.encode())
+    with contextlib.suppress(ChangelogError):
+        parse_changelog(line.encode())
+    parse_sources("sources.list", f"deb {line}\ndeb [{line}")
+    parse_sources("a.sources", line)
+    assert time.process_time() - started < 2
+
+
+@pytest.mark.parametrize(
+    "text", ["Drop 0001_CVE-2019-2201-followup.patch", "80cve-2019-2201", "(CVE-2019-2201)"]
+)
+def test_a_cve_is_found_inside_the_name_of_a_patch(text: str) -> None:
+    (entry,) = parse_changelog(changelog(("a", "1", "sid", text)))
+    assert entry.cves == (() if text.startswith("80") else ("CVE-2019-2201",))
+
+
+def test_a_changelog_that_names_more_than_any_does_is_refused() -> None:
+    text = " ".join(f"CVE-{year}-{n:05}" for year in range(1999, 2010) for n in range(20_000))
+    with pytest.raises(ChangelogError, match="names 220000 CVE ids"):
+        parse_changelog(changelog(("a", "1", "sid", text)))
 
 
 @pytest.mark.parametrize(
@@ -159,5 +259,6 @@ def test_a_damaged_package_is_a_value_or_its_own_error(at: int, byte: int, cut: 
     damaged = GOOD[:at] if cut else GOOD[:at] + bytes([byte]) + GOOD[at + 1 :]
     with contextlib.suppress(DebFileError):
         read_documentation(damaged)
-    with contextlib.suppress(DebFileError):
-        unxz(damaged, 100)
+    for kind in ("xz", "gz", "zst"):
+        with contextlib.suppress(PackedError):
+            unpacked_whole(damaged, kind, 100)

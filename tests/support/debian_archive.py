@@ -44,20 +44,20 @@ class Key:
         )
         assert done.returncode == 0, done.stderr.decode()
 
-    def sign(self, release: Path) -> None:
+    def sign(self, release: Path, *options: str) -> None:
         signed = release.with_name("InRelease")
-        self.gpg("--yes", "--clear-sign", "--output", str(signed), str(release))
+        self.gpg("--yes", *options, "--clear-sign", "--output", str(signed), str(release))
 
 
 @contextmanager
-def signing_key() -> Iterator[Key]:
+def signing_key(kind: str = "ed25519", *options: str, expires: str = "never") -> Iterator[Key]:
     """A fresh key; the agent that gpg starts for it is told to leave."""
     if not shutil.which("gpg") or not shutil.which("gpgv"):
         pytest.skip("gpg and gpgv are needed to sign an archive")
     home = Path(tempfile.mkdtemp(prefix="gpg", dir="/tmp"))  # sockets need a short path
     key = Key(home)
     try:
-        key.gpg("--quick-gen-key", "archive@test.invalid", "ed25519", "sign", "never")
+        key.gpg(*options, "--quick-gen-key", "archive@test.invalid", kind, "sign", expires)
         key.gpg("--export", "--output", str(key.keyring))
         yield key
     finally:
@@ -130,15 +130,22 @@ class Archive:
 
     def publish(self, suite: str, stanzas: list[str], date: datetime, until: datetime) -> Path:
         """Write and sign the suite's indexes; return its directory."""
-        directory = self.root / "dists" / suite
-        path = "main/binary-amd64/Packages.xz"
-        (directory / path).parent.mkdir(parents=True, exist_ok=True)
         packed = lzma.compress("\n".join(stanzas).encode())
-        (directory / path).write_bytes(packed)
+        return self.publish_files(suite, {"main/binary-amd64/Packages.xz": packed}, date, until)
+
+    def publish_files(
+        self, suite: str, files: dict[str, bytes], date: datetime, until: datetime
+    ) -> Path:
+        """Write files of a suite and sign a `Release` that names them."""
+        directory = self.root / "dists" / suite
+        listed = []
+        for path, content in files.items():
+            (directory / path).parent.mkdir(parents=True, exist_ok=True)
+            (directory / path).write_bytes(content)
+            listed.append(f" {hashlib.sha256(content).hexdigest()} {len(content)} {path}\n")
         (directory / "Release").write_text(
             f"Codename: {suite}\nDate: {format_datetime(date)}\n"
-            f"Valid-Until: {format_datetime(until)}\nSHA256:\n"
-            f" {hashlib.sha256(packed).hexdigest()} {len(packed)} {path}\n"
+            f"Valid-Until: {format_datetime(until)}\nSHA256:\n{''.join(listed)}"
         )
         self.key.sign(directory / "Release")
         return directory

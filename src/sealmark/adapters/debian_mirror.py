@@ -7,16 +7,16 @@ back is read; every other file is checked by the size and SHA-256 that text lead
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import tempfile
-from pathlib import Path
+import time
+from itertools import chain
 from typing import TYPE_CHECKING, Self
 
 import httpx
 
-from sealmark.errors import ServiceError, UnreadableError
-from sealmark.scan.vulnerabilities.apt_sources import AptSource, parse_sources
-from sealmark.scan.vulnerabilities.deb_file import DebFileError, gunzip, read_documentation, unxz
+from sealmark.adapters.archive_signature import verified
+from sealmark.errors import ServiceError, UnreadableError, UsageError
+from sealmark.scan.vulnerabilities.apt_sources import AptSource, parse_sources, without_login
+from sealmark.scan.vulnerabilities.deb_file import DebFileError, read_documentation
 from sealmark.scan.vulnerabilities.debian_changelog import (
     ChangelogEntry,
     ChangelogError,
@@ -31,22 +31,20 @@ from sealmark.scan.vulnerabilities.debian_index import (
     parse_packages,
     parse_release,
 )
+from sealmark.scan.vulnerabilities.unpacking import unpacked_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
+    from pathlib import Path
 
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-_BEGIN = b"-----BEGIN PGP SIGNED MESSAGE-----\n"
+MAX_INDEX_UNPACKED = 256 << 20
 _MAX_INDEX = 64 << 20
-_MAX_INDEX_UNPACKED = 512 << 20
 _MAX_PACKAGE = 192 << 20
 _MAX_TOTAL = 2 << 30
+_MAX_SETTINGS = 1 << 20
 _SMALL = 4 << 20
 _TRIES = 8
-
-
-class UnverifiedError(UnreadableError):
-    """An index is not signed by a key of the keyring."""
 
 
 def machine_sources(directory: Path) -> tuple[AptSource, ...]:
@@ -57,20 +55,31 @@ def machine_sources(directory: Path) -> tuple[AptSource, ...]:
     found: list[AptSource] = []
     for path in paths:
         try:
-            found += parse_sources(path.name, path.read_text(errors="replace"))
+            with path.open(errors="replace") as file:
+                found += parse_sources(path.name, file.read(_MAX_SETTINGS))
         except OSError:
             continue
     return tuple(found)
 
 
 class DebianMirror:
-    """Reads suites of the mirrors in an apt configuration, within limits of size and time."""
+    """Reads suites of the mirrors in an apt configuration, within limits of size and time.
 
-    def __init__(self, now: datetime, timeout: float = 60.0) -> None:
+    `idle` is how many seconds a mirror may stay silent, `seconds` how many all reading may take.
+    Raises UsageError where the environment names a proxy that makes no sense.
+    """
+
+    def __init__(self, now: datetime, idle: float = 30.0, seconds: float = 900.0) -> None:
         self._now = now
-        self._client = httpx.Client(timeout=timeout, follow_redirects=True, max_redirects=5)
+        try:
+            self._client = httpx.Client(timeout=idle, follow_redirects=True, max_redirects=5)
+        except (ValueError, ImportError, httpx.InvalidURL):
+            raise UsageError("a proxy in the environment (HTTP_PROXY …) cannot be used") from None
+        self._seconds = seconds
+        self._until = time.monotonic() + seconds
         self._left = _MAX_TOTAL
         self._seen = hashlib.sha256()
+        self.problems: list[str] = []
 
     def __enter__(self) -> Self:
         return self
@@ -86,7 +95,7 @@ class DebianMirror:
     def release(self, source: AptSource) -> Release:
         """Fetch and verify a suite's `InRelease`. Raises UnreadableError or ServiceError."""
         signed = self._fetch(f"{_suite(source)}/InRelease", MAX_RELEASE)
-        text = verified(signed, Path(source.keyring or KEYRING))
+        text = verified(signed, source.keyrings)
         self._seen.update(text)
         release = parse_release(text)
         release.check(source.suite, self._now)
@@ -95,24 +104,39 @@ class DebianMirror:
     def sources(
         self, source: AptSource, release: Release, architecture: str
     ) -> dict[str, SourceVersion]:
-        """Fetch a suite's package indexes; return the newest version of each source."""
-        found: dict[str, SourceVersion] = {}
-        for component in source.components or ("main",):
-            path = f"{component}/binary-{architecture}/Packages"
-            named = release.files.get(f"{path}.xz") or release.files.get(f"{path}.gz")
-            if named is None:
-                continue
+        """Fetch a suite's package indexes; return the newest version of each source.
+
+        All components count, whichever of them this machine uses: the image may use others. One it
+        does not use may be missing from a partial mirror; that is among the `problems`.
+        """
+        used = source.components or ("main",)
+        indexes = release.indexes(architecture)
+        read = (
+            self._packages(source, file, needed=component in used)
+            for component, file in sorted(indexes.items())
+        )
+        packages = chain.from_iterable(read)
+        return newest_sources(packages, source.suite, source.uri.rstrip("/"))
+
+    def _packages(
+        self, source: AptSource, named: IndexedFile, *, needed: bool
+    ) -> Iterator[IndexedPackage]:
+        try:
             packed = self._checked(f"{_suite(source)}/{named.path}", named, _MAX_INDEX)
-            unpack = unxz if named.path.endswith(".xz") else gunzip
-            packages = parse_packages(unpack(packed, _MAX_INDEX_UNPACKED))
-            found |= newest_sources(packages, source.suite, source.uri.rstrip("/"))
-        return found
+        except ServiceError as error:
+            if needed:
+                raise
+            self.problems.append(str(error))
+            return iter(())
+        kind = named.path.rpartition(".")[2]
+        return parse_packages(unpacked_whole(packed, kind, MAX_INDEX_UNPACKED))
 
     def changelog(self, update: SourceVersion) -> tuple[ChangelogEntry, ...]:
-        """Read the changelog of a source out of its packages; empty if none can be read.
+        """Read the changelog of a source out of its packages; empty if none can be had or read.
 
         The smallest come first. Many only link to the documentation of another: that one is next
-        if it is small, and in any case before giving up.
+        if it is small, and in any case before giving up. Raises UnreadableError for a package
+        that is not what the index names.
         """
         pending = [p for p in update.binaries if p.file.size <= _MAX_PACKAGE]
         linked: set[str] = set()
@@ -122,7 +146,11 @@ class DebianMirror:
             package = _next(pending, linked, last=attempt >= _TRIES - 2)
             pending.remove(package)
             url = f"{update.base}/{package.file.path}"
-            entries, links = _read(self._checked(url, package.file, _MAX_PACKAGE), update.source)
+            try:
+                content = self._checked(url, package.file, _MAX_PACKAGE)
+            except ServiceError:
+                continue
+            entries, links = _read(content, update.source)
             if entries:
                 return entries
             linked.update(links)
@@ -130,64 +158,47 @@ class DebianMirror:
 
     def _checked(self, url: str, named: IndexedFile, limit: int) -> bytes:
         if named.size > limit:
-            raise UnreadableError(f"{url}: the index says {named.size} bytes, at most {limit}")
+            raise UnreadableError(
+                f"{without_login(url)}: the index says {named.size} bytes, at most {limit}"
+            )
         content = self._fetch(url, named.size)
         named.check(content)
         self._seen.update(named.sha256.encode())
         return content
 
     def _fetch(self, url: str, limit: int) -> bytes:
-        content = bytearray()
+        shown = without_login(url)
         try:
             with self._client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as answer:
                 if answer.status_code != httpx.codes.OK:
-                    raise ServiceError(f"{url}: the mirror answers {answer.status_code}")
-                for piece in answer.iter_raw(1 << 16):
-                    content += piece
-                    self._left -= len(piece)
-                    if len(content) > limit or self._left < 0:
-                        raise UnreadableError(f"{url}: more than the {limit} bytes expected")
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise ServiceError(f"{url}: the mirror cannot be read: {error}") from None
+                    raise ServiceError(f"{shown}: the mirror answers {answer.status_code}")
+                return self._body(answer, shown, limit)
+        except httpx.InvalidURL:
+            raise ServiceError(f"{shown}: the mirror cannot be read: no address") from None
+        except httpx.HTTPError as error:
+            raise ServiceError(f"{shown}: the mirror cannot be read: {_words(error)}") from None
+
+    def _body(self, answer: httpx.Response, shown: str, limit: int) -> bytes:
+        content = bytearray()
+        for piece in answer.iter_raw():  # pieces of a given size would wait for slow mirrors
+            content += piece
+            self._left -= len(piece)
+            if len(content) > limit:
+                raise UnreadableError(f"{shown}: more than the {limit} bytes expected")
+            if self._left < 0:
+                raise ServiceError(f"{shown}: more than {_MAX_TOTAL} bytes were read in all")
+            if time.monotonic() > self._until:
+                raise ServiceError(f"{shown}: not done after {self._seconds:g} seconds")
         return bytes(content)
-
-
-def verified(signed: bytes, keyring: Path) -> bytes:
-    """Return the text a clear-signed message holds. Raises UnverifiedError or ServiceError.
-
-    One good signature by a key of the keyring is enough (archives sign with several keys), a bad
-    one is too many. The text is what gpgv hands back, so nothing outside the signature is read.
-    """
-    if not keyring.is_file():
-        raise ServiceError(f"{keyring}: there is no such keyring, so no index can be verified")
-    if not signed.startswith(_BEGIN) or signed.count(_BEGIN) != 1:
-        raise UnverifiedError("the index is not one clear-signed message")
-    with tempfile.TemporaryDirectory(prefix="sealmark-") as directory:
-        message, text = Path(directory, "InRelease"), Path(directory, "Release")
-        message.write_bytes(signed)
-        status = _gpgv(keyring, message, text)
-        words = [line.split()[1] for line in status.splitlines() if line.startswith("[GNUPG:] ")]
-        if not {"GOODSIG", "VALIDSIG"} <= set(words) or "BADSIG" in words or not text.is_file():
-            raise UnverifiedError(f"the index is not signed by a key of {keyring}")
-        return text.read_bytes()
-
-
-def _gpgv(keyring: Path, message: Path, text: Path) -> str:
-    command = ["gpgv", "--keyring", str(keyring.resolve()), "--status-fd", "1"]
-    command += ["--output", str(text), str(message)]
-    try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, check=False
-        )
-    except FileNotFoundError:
-        raise ServiceError("gpgv is needed to verify a Debian index: install it") from None
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ServiceError(f"gpgv did not answer: {error}") from None
-    return done.stdout.decode(errors="replace")
 
 
 def _suite(source: AptSource) -> str:
     return f"{source.uri.rstrip('/')}/dists/{source.suite}"
+
+
+def _words(error: httpx.HTTPError) -> str:
+    text = "".join(c for c in str(error) if c.isprintable())
+    return without_login(text)[:200] or type(error).__name__
 
 
 def _next(pending: list[IndexedPackage], linked: set[str], *, last: bool) -> IndexedPackage:

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import lzma
 import re
-import zlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
 
 from sealmark.artifact.file import FileType
 from sealmark.artifact.limits import Limits
-from sealmark.artifact.tar import TarReader
+from sealmark.artifact.tar import Member, TarReader
 from sealmark.artifact.tar_fields import TarError
 from sealmark.errors import UnreadableError
 from sealmark.scan.vulnerabilities.debian_changelog import MAX_CHANGELOG
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from sealmark.scan.vulnerabilities.unpacking import PackedError, bounded, unpacked, unpacked_whole
 
 MAX_UNPACKED = 4 << 30
+MAX_DOCUMENTATION = 4 * MAX_CHANGELOG
 _MAX_MEMBERS = 16
-_PIECE = 1 << 20
-_MEMORY = 160 << 20
+_MAX_KEPT = 64
 _MAGIC = b"!<arch>\n"
 _DIRECTORY = re.compile(rb"(?:\./)?usr/share/doc/[^/]+/?")
 _CHANGELOG = re.compile(rb"(?:\./)?usr/share/doc/[^/]+/changelog(\.Debian)?(\.gz)?")
@@ -40,48 +35,49 @@ class Documentation:
 
 
 def read_documentation(content: bytes) -> Documentation:
-    """Return the changelogs a binary package holds. Raises DebFileError."""
+    """Return the changelogs a binary package holds. Raises DebFileError.
+
+    A changelog that is damaged or too long is left out: the package's other one may do.
+    """
     name, data = _data(content)
-    found: list[tuple[bool, bytes]] = []
-    links: list[str] = []
-    reader = TarReader(_bounded(_unpack(name, data)), Limits())
+    found = _Found()
     try:
+        pieces = unpacked(data, name.removeprefix("data.tar").removeprefix("."))
+        reader = TarReader(bounded(pieces, MAX_UNPACKED), Limits())
         for member in reader:
-            match = _CHANGELOG.fullmatch(member.name)
-            if member.type is FileType.SYMLINK and _DIRECTORY.fullmatch(member.name):
-                links.append(member.link.rpartition(b"/")[2].decode("ascii", "replace"))
-            if match is None or member.type is not FileType.REGULAR or member.sparse:
-                continue
-            if member.stored > MAX_CHANGELOG:
-                raise DebFileError(f"a changelog of {member.stored} bytes: at most {MAX_CHANGELOG}")
-            found.append((match[1] is None, gunzip(reader.body()) if match[2] else reader.body()))
-    except TarError as error:
-        raise DebFileError(f"{name}: {error}") from None
-    found.sort(key=lambda item: item[0])
-    return Documentation(tuple(text for _, text in found), tuple(links[:_MAX_MEMBERS]))
+            found.see(member, reader)
+    except (TarError, PackedError) as error:
+        raise DebFileError(f"{name[:40]!a}: {error}") from None
+    return Documentation((*found.own, *found.others), tuple(found.links))
 
 
-def gunzip(content: bytes, limit: int = MAX_CHANGELOG) -> bytes:
-    """Decompress one gzip member, up to `limit` bytes. Raises DebFileError."""
-    reader = zlib.decompressobj(wbits=31)
-    try:
-        text = reader.decompress(content, limit + 1)
-    except zlib.error as error:
-        raise DebFileError(f"gzip: {error}") from None
-    if len(text) > limit or not reader.eof:
-        raise DebFileError(f"gzip: cut off, or more than {limit} bytes")
-    return text
+@dataclass(slots=True)
+class _Found:
+    """What a package's members gave so far, of a bounded size in all."""
 
+    own: list[bytes] = field(default_factory=list)
+    others: list[bytes] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    left: int = MAX_DOCUMENTATION
 
-def unxz(content: bytes, limit: int) -> bytes:
-    """Decompress xz, up to `limit` bytes. Raises DebFileError."""
-    pieces, total = [], 0
-    for piece in _unxz(content):
-        total += len(piece)
-        if total > limit:
-            raise DebFileError(f"xz: more than {limit} bytes unpacked")
-        pieces.append(piece)
-    return b"".join(pieces)
+    def see(self, member: Member, reader: TarReader) -> None:
+        """Keep a member if it is a changelog, or a link to another package's documentation."""
+        if member.type is FileType.SYMLINK and _DIRECTORY.fullmatch(member.name):
+            if len(self.links) < _MAX_KEPT:
+                self.links.append(member.link.rpartition(b"/")[2].decode("ascii", "replace"))
+            return
+        match = _CHANGELOG.fullmatch(member.name)
+        if match is None or member.type is not FileType.REGULAR or member.sparse:
+            return
+        if not 0 < member.stored <= MAX_CHANGELOG or len(self.own) + len(self.others) >= _MAX_KEPT:
+            return
+        try:
+            limit = min(MAX_CHANGELOG, self.left)
+            text = unpacked_whole(reader.body(), "gz" if match[2] else "", limit)
+        except PackedError:
+            return
+        self.left -= len(text)
+        (self.own if match[1] else self.others).append(text)
 
 
 def _data(content: bytes) -> tuple[str, bytes]:
@@ -96,66 +92,9 @@ def _data(content: bytes) -> tuple[str, bytes]:
         size = int(header[48:58])
         name = header[:16].decode("ascii", "replace").strip().rstrip("/")
         position += 60
-        if name.startswith("data.tar"):
+        if name == "data.tar" or name.startswith("data.tar."):
             if position + size > len(content):
                 break
             return name, content[position : position + size]
         position += size + size % 2
     raise DebFileError("not a binary package: it is damaged or has no data.tar")
-
-
-def _unpack(name: str, data: bytes) -> Iterator[bytes]:
-    match name:
-        case "data.tar":
-            return (data[at : at + _PIECE] for at in range(0, len(data), _PIECE))
-        case "data.tar.xz":
-            return _unxz(data)
-        case "data.tar.gz":
-            return _ungzip(data)
-        case "data.tar.zst":
-            return _unzstd(data)
-    raise DebFileError(f"{name[:40]!a} is compressed in a way that is not known")
-
-
-def _bounded(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    total = 0
-    for piece in pieces:
-        total += len(piece)
-        if total > MAX_UNPACKED:
-            raise DebFileError(f"more than {MAX_UNPACKED} bytes unpacked")
-        yield piece
-
-
-def _unxz(data: bytes) -> Iterator[bytes]:
-    reader = lzma.LZMADecompressor(format=lzma.FORMAT_XZ, memlimit=_MEMORY)
-    try:
-        yield reader.decompress(data, _PIECE)
-        while not reader.eof and not reader.needs_input:
-            yield reader.decompress(b"", _PIECE)
-    except (lzma.LZMAError, EOFError) as error:
-        raise DebFileError(f"xz: {error}") from None
-    if not reader.eof:
-        raise DebFileError("xz: the stream is cut off")
-
-
-def _ungzip(data: bytes) -> Iterator[bytes]:
-    reader = zlib.decompressobj(wbits=31)
-    try:
-        while data and not reader.eof:
-            yield reader.decompress(data, _PIECE)
-            data = reader.unconsumed_tail
-    except zlib.error as error:
-        raise DebFileError(f"gzip: {error}") from None
-    if not reader.eof:
-        raise DebFileError("gzip: the stream is cut off")
-
-
-def _unzstd(data: bytes) -> Iterator[bytes]:
-    import zstandard
-
-    reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(data)
-    try:
-        while piece := reader.read(_PIECE):
-            yield piece
-    except zstandard.ZstdError as error:
-        raise DebFileError(f"zstd: {error}") from None

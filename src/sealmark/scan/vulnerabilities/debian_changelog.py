@@ -9,11 +9,13 @@ from email.utils import parsedate_to_datetime
 from sealmark.errors import UnreadableError
 from sealmark.scan.vulnerabilities.times import written
 
-MAX_CHANGELOG = 64 << 20
+MAX_CHANGELOG = 16 << 20
 MAX_ENTRIES = 20_000
+MAX_NAMED = 200_000
 _HEADER = re.compile(r"(\w[-+0-9a-z.]*) \(([^()\s]+)\)((?:\s+[-+0-9a-z.]+)+)\s*;", re.IGNORECASE)
 _TRAILER = re.compile(r" -- .*>  ?(.*)")
-_CVE = re.compile(r"\bCVE-([0-9]{4})-([0-9]{4,19})(?![0-9])", re.IGNORECASE | re.ASCII)
+# Also inside the names of patches: `0001_CVE-2019-2201-followup.patch`, `cve-2010-4708.patch`.
+_CVE = re.compile(r"(?<![0-9a-z])CVE-([0-9]{4})-([0-9]{4,19})(?![0-9])", re.IGNORECASE | re.ASCII)
 
 
 class ChangelogError(UnreadableError):
@@ -46,7 +48,10 @@ def parse_changelog(content: bytes) -> tuple[ChangelogEntry, ...]:
     if len(starts) > MAX_ENTRIES:
         raise ChangelogError(f"a changelog of {len(starts)} entries: at most {MAX_ENTRIES}")
     ends = [*starts[1:], len(lines)]
-    return tuple(_entry(lines[a:b]) for a, b in zip(starts, ends, strict=True))
+    entries = tuple(_entry(lines[a:b]) for a, b in zip(starts, ends, strict=True))
+    if (named := sum(len(entry.cves) for entry in entries)) > MAX_NAMED:
+        raise ChangelogError(f"a changelog that names {named} CVE ids: at most {MAX_NAMED}")
+    return entries
 
 
 def _entry(lines: list[str]) -> ChangelogEntry:

@@ -123,7 +123,7 @@ def changelog_records(
 def update_record(
     update: SourceVersion, ecosystem: str, spoken: str, *, names_no_cve: bool
 ) -> Record:
-    """Say that the security suite has `update`, whatever it mends."""
+    """Say that a suite has `update`, whatever it mends."""
     why = "its changelog entry names no CVE" if names_no_cve else "its changelog was not read"
     identifier = f"{update.suite.upper()}-{update.source}-{update.version}"
     summary = f"{update.suite} has {update.source} {update.version}; {why}"

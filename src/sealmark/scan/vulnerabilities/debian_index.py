@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 MAX_RELEASE = 16 << 20
 MAX_FILES = 100_000
 MAX_PACKAGES = 400_000
+MAX_STANZA = 1 << 20
 _FIELD = re.compile(
     r"^(Package|Source|Version|Architecture|Filename|Size|SHA256): ?([^\n]*)$", re.MULTILINE
 )
@@ -65,6 +67,25 @@ class Release:
     def as_of(self) -> str:
         """The moment the archive signed, in the stored form."""
         return written(self.date)
+
+    def indexes(self, architecture: str) -> dict[str, IndexedFile]:
+        """Return the `Packages` file of each component. Raises DebianIndexError if there is none.
+
+        A suite that does not serve an architecture has nothing newer for it, and that is no
+        knowledge: bookworm has mips64el, its security suite has not.
+        """
+        found: dict[str, IndexedFile] = {}
+        for ending in ("gz", "xz"):  # the last one wins
+            tail = f"/binary-{architecture}/Packages.{ending}"
+            for path, file in self.files.items():
+                if path.endswith(tail) and "debian-installer" not in path:
+                    found[path.removesuffix(tail)] = file
+        if not found:
+            raise DebianIndexError(
+                f"{self.names[0]} has no packages for {architecture[:40]!a}: "
+                "that it has no update for them says nothing"
+            )
+        return found
 
     def check(self, suite: str, now: datetime) -> None:
         """Raise DebianIndexError if this is another suite's, or no longer or not yet valid."""
@@ -124,21 +145,30 @@ def _date(text: str) -> datetime:
     """Read `Mon, 23 Nov 2026 11:22:37 UTC`; the zone is required to be UTC by the format."""
     try:
         moment = parsedate_to_datetime(re.sub(r"\b(UTC|Z)$", "+0000", text[:60]))
+        if moment.tzinfo is not None:
+            return moment.astimezone(UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
         raise DebianIndexError(f"Release: {text[:60]!a} is no date") from None
-    if moment.tzinfo is None:
-        raise DebianIndexError(f"Release: the date {text[:60]!a} has no zone")
-    return moment
+    raise DebianIndexError(f"Release: the date {text[:60]!a} has no zone")
 
 
 def parse_packages(content: bytes) -> Iterator[IndexedPackage]:
     """Yield the packages of a `Packages` file. Raises DebianIndexError."""
-    text = _text(content, len(content), "Packages")
-    for number, stanza in enumerate(text.split("\n\n")):
+    for number, stanza in enumerate(_stanzas(content)):
         if number >= MAX_PACKAGES:
             raise DebianIndexError(f"Packages: more than {MAX_PACKAGES} packages")
         if stanza.strip():
-            yield _package({name: value.strip() for name, value in _FIELD.findall(stanza)})
+            text = _text(stanza, MAX_STANZA, "Packages: a stanza")
+            yield _package({name: value.strip() for name, value in _FIELD.findall(text)})
+
+
+def _stanzas(content: bytes) -> Iterator[bytes]:
+    start = 0
+    while start <= len(content):
+        end = content.find(b"\n\n", start)
+        end = len(content) if end < 0 else end
+        yield content[start:end]
+        start = end + 2
 
 
 def _package(fields: dict[str, str]) -> IndexedPackage:
