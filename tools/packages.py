@@ -16,6 +16,7 @@ PROGRAMS = {
     "debootstrap": "debootstrap",
     "gpg": "gnupg",
     "gpgv": "gpgv",
+    "tinyproxy": "tinyproxy",
     "zstd": "zstd",
 }
 

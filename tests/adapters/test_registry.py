@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import shutil
 import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 import trustme
 from tests.support.lying_registry import Answer, lying_registry
-from tests.support.registry import Server, htpasswd_line, push, running_registry
+from tests.support.registry import push, running_registry
 from tests.support.shop import build_shop
+from tests.support.shop_registry import LOGIN, guarded_registry, log_in, sealmark
 
-from sealmark.adapters.registry_http import tls_context
+from sealmark.adapters.registry_tls import tls_context
 from sealmark.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-SEALMARK = str(Path(sys.executable).with_name("sealmark"))
-LOGIN = ("alice", "correct horse")
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -32,17 +28,6 @@ def shop(tmp_path: Path) -> Path:
     build_shop(tmp_path)
     assert sealmark(tmp_path, "advisories", "update", "--from", "feeds").returncode == 0
     return tmp_path
-
-
-def sealmark(directory: Path, *arguments: str, **extra: str) -> subprocess.CompletedProcess[str]:
-    environment = {"HOME": str(directory), "PATH": "/usr/bin:/bin", "SEALMARK_HOME": "state"}
-    return subprocess.run(
-        [SEALMARK, *arguments],
-        cwd=directory,
-        env={**environment, **extra},
-        capture_output=True,
-        text=True,
-    )
 
 
 def judged(done: subprocess.CompletedProcess[str]) -> dict[str, Any]:
@@ -93,26 +78,8 @@ def test_what_is_not_there_is_exit_3_and_one_line(plain: str, shop: Path) -> Non
 
 @pytest.fixture
 def guarded(shop: Path) -> Iterator[str]:
-    authority = trustme.CA()
-    authority.cert_pem.write_to_path(shop / "ca.pem")
-    pair = authority.issue_cert("127.0.0.1")
-    pair.cert_chain_pems[0].write_to_path(shop / "server.crt")
-    pair.private_key_pem.write_to_path(shop / "server.key")
-    (shop / "logins").write_text(htpasswd_line(*LOGIN))
-    server = Server(shop / "server.crt", shop / "server.key", shop / "logins")
-    with running_registry(shop / "registry", server) as address:
-        trust = httpx.create_ssl_context()
-        trust.load_verify_locations(shop / "ca.pem")
-        with httpx.Client(verify=trust, auth=LOGIN) as client:
-            push(shop / "shop", f"https://{address}", "team/shop", client)
+    with guarded_registry(shop) as address:
         yield address
-
-
-def log_in(shop: Path, address: str, password: str) -> None:
-    secret = base64.b64encode(f"{LOGIN[0]}:{password}".encode()).decode()
-    (shop / ".docker").mkdir(exist_ok=True)
-    file = {"auths": {address: {"auth": secret}}}
-    (shop / ".docker" / "config.json").write_text(json.dumps(file))
 
 
 def test_tls_with_a_private_authority_and_a_login(guarded: str, shop: Path) -> None:
@@ -131,6 +98,38 @@ def test_tls_with_a_private_authority_and_a_login(guarded: str, shop: Path) -> N
     expected = check(shop, "oci:shop:1.0")
     assert check(shop, image, "--registry-ca", authority) == expected
     assert check(shop, image, SSL_CERT_FILE=authority) == expected
+
+
+@pytest.mark.parametrize("place", [".config/containers", ".docker", ".config/docker"])
+def test_authorities_and_client_certificates_come_from_the_users_directories(
+    place: str, shop: Path
+) -> None:
+    with guarded_registry(shop, clients=True) as address:
+        log_in(shop, address, LOGIN[1])
+        image = f"{address}/team/shop:1.0"
+        done = sealmark(shop, "check", image, "--registry-ca", "ca.pem")
+        assert (done.returncode, len(done.stderr.splitlines())) == (5, 1)
+        directory = shop / place / "certs.d" / address
+        directory.mkdir(parents=True)
+        (shop / "ca.pem").rename(directory / "ca.crt")
+        for name in ("client.cert", "client.key"):
+            (shop / name).rename(directory / name)
+        assert check(shop, image) == check(shop, "oci:shop:1.0")
+        (directory / "client.key").rename(directory / "other.key")
+        done = sealmark(shop, "check", image)
+        assert (done.returncode, len(done.stderr.splitlines())) == (3, 1)
+        assert "needs its key" in done.stderr
+
+
+def test_a_client_certificate_is_shown_to_its_own_registry_only(tmp_path: Path) -> None:
+    pair = trustme.CA().issue_cert("client.example")
+    directory = tmp_path / "registry.example"
+    directory.mkdir()
+    pair.cert_chain_pems[0].write_to_path(directory / "client.cert")
+    (directory / "client.key").write_text("no key")
+    with pytest.raises(UsageError, match="no client certificate can be read"):
+        tls_context("registry.example", None, [tmp_path])
+    tls_context("storage.example", None, [tmp_path])
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -116,7 +117,20 @@ def test_a_helper_that_knows_nothing_is_no_error(
 
 
 @pytest.mark.parametrize(
-    "script", ["echo secret; exit 3", "echo secret", "exec sleep 5", "echo '{\"Username\":1}'"]
+    "script",
+    [
+        "echo secret; exit 3",
+        "echo secret",
+        "exec sleep 5",
+        "sleep 5",
+        "sleep 5 & exit 0",
+        "exec >&-; sleep 5",
+        "echo '{\"Username\":1}'",
+        "yes secret",
+        "yes secret >&2",
+        "printf '\\377\\376'",
+        'printf \'{"Username":"a","Secret":"secret"\'; kill -9 $$',
+    ],
 )
 def test_a_helper_that_fails_is_named_and_its_words_are_not_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
@@ -147,7 +161,26 @@ def test_a_file_that_makes_no_sense_is_named_not_quoted(tmp_path: Path, content:
 
 
 def test_credentials_do_not_show_themselves() -> None:
-    assert repr(Credentials("alice", "word", "token")) == "Credentials()"
+    assert repr(Credentials("alice", "word", "token", "bearer")) == "Credentials()"
+
+
+def test_a_helper_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = helper(tmp_path, f"sleep 1 && touch {tmp_path}/alive", monkeypatch)
+    with pytest.raises(ServiceError, match="did not answer within"):
+        find_credentials(SHOP, environment, seconds=0.2)
+    time.sleep(1.2)
+    assert not (tmp_path / "alive").exists()
+
+
+def test_a_registry_token_is_found_and_has_to_be_one(tmp_path: Path) -> None:
+    file = tmp_path / "auth.json"
+    file.write_text('{"auths": {"registry.example": {"registrytoken": "abc"}}}')
+    environment = {"REGISTRY_AUTH_FILE": str(file)}
+    assert find_credentials(SHOP, environment) == Credentials("", "", "", "abc")
+    file.write_text('{"auths": {"registry.example": {"registrytoken": "a\\nb: secret"}}}')
+    with pytest.raises(UsageError, match="registry token") as caught:
+        find_credentials(SHOP, environment)
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import base64
 import json
 import socket
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from tests.support.lying_registry import Answer, Peer, Request, lying_registry
@@ -258,6 +259,29 @@ def test_an_identity_token_is_exchanged() -> None:
     assert "identity" not in asked.path
 
 
+def test_a_registry_token_is_sent_as_it_is_and_once() -> None:
+    login = Credentials("", "", "", "mine")
+    refused = pytest.raises(ServiceError, match="refuses the login")
+    with lying_registry(token_registry()) as peer, source(peer, login=login) as opened, refused:
+        opened.manifest(None)
+    assert [one.headers.get("authorization") for one in peer.seen] == [None, "Bearer mine"]
+
+
+def test_a_challenge_cannot_widen_what_is_asked_for() -> None:
+    def answer(request: Request) -> Answer:
+        if request.path.startswith("/token"):
+            return Answer(body=b'{"token": "x"}')
+        realm = f"http://{request.headers['host']}/token?scope=registry:catalog:*"
+        wide = 'scope="repository:team/shop:pull,push,delete repository:other:pull"'
+        return Answer(401, headers={"WWW-Authenticate": f'Bearer realm="{realm}",{wide}'})
+
+    refused = pytest.raises(ServiceError)
+    with lying_registry(answer) as peer, source(peer, login=LOGIN) as opened, refused:
+        opened.manifest(None)
+    (asked,) = (one.path for one in peer.seen if one.path.startswith("/token"))
+    assert parse_qs(urlsplit(asked).query)["scope"] == ["repository:team/shop:pull"]
+
+
 @pytest.mark.parametrize(
     "realm",
     [
@@ -363,6 +387,15 @@ def test_referrers_without_the_interface_are_found_by_tag(answered: Answer) -> N
 def test_what_nothing_refers_to_has_no_referrers() -> None:
     with lying_registry(lambda _: Answer(404)) as peer, source(peer) as opened:
         assert opened.referrers(DIGEST) == ()
+
+
+def test_a_list_of_referrers_does_not_go_on_at_another_host(storage: Peer) -> None:
+    more = {"Link": f'<http://{storage.address}/v2/more>; rel="next"'}
+    answer = Answer(body=INDEX, headers={"Content-Type": INDEX_TYPES[0], **more})
+    elsewhere = pytest.raises(ServiceError, match="another host")
+    with lying_registry(lambda _: answer) as peer, source(peer) as opened, elsewhere:
+        opened.referrers(DIGEST)
+    assert storage.seen == []
 
 
 def test_referrers_without_end_are_cut() -> None:

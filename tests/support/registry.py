@@ -27,11 +27,12 @@ _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """Files that make a registry speak TLS, or ask for a login."""
+    """Files that make a registry speak TLS, or ask for a login or a client certificate."""
 
     certificate: Path | None = None
     key: Path | None = None
     logins: Path | None = None
+    clients: Path | None = None
 
 
 @contextmanager
@@ -61,7 +62,11 @@ def _configuration(directory: Path, server: Server | None) -> dict[str, object]:
         "http": http,
     }
     if server and server.certificate:
-        http["tls"] = {"certificate": str(server.certificate), "key": str(server.key)}
+        http["tls"] = {
+            "certificate": str(server.certificate),
+            "key": str(server.key),
+            **({"clientcas": [str(server.clients)]} if server.clients else {}),
+        }
     if server and server.logins:
         configuration["auth"] = {"htpasswd": {"realm": "shop", "path": str(server.logins)}}
     return configuration

@@ -68,12 +68,12 @@ class Authenticator:
         self,
         http: PatientClient,
         registry: httpx.URL,
-        repository: str,
+        scope: str,
         credentials: Callable[[], Credentials | None],
     ) -> None:
         self._http = http
         self._registry = registry
-        self._scope = f"repository:{repository}:pull"
+        self.scope = scope
         self._credentials = credentials
         self._authorization = ""
 
@@ -87,34 +87,38 @@ class Authenticator:
         known = self._authorization and self.is_own(url)
         return {"Authorization": self._authorization} if known else {}
 
-    def answer(self, header: str) -> bool:
+    def answer(self, header: str, until: float) -> bool:
         """Prepare for another try after `header` came with a 401; False if there is no hope."""
         offered = {one.scheme: one.parameters for one in reversed(parse_challenges(header))}
+        known = self._credentials() if {"bearer", "basic"} & offered.keys() else None
+        if known is not None and known.registry_token:
+            return self._use(f"Bearer {known.registry_token}")
         if "bearer" in offered:
-            self._authorization = f"Bearer {self._token(offered['bearer'])}"
+            self._authorization = f"Bearer {self._token(offered['bearer'], known, until)}"
             return True
-        known = self._credentials() if "basic" in offered else None
         if known is None or known.identity_token:
             return False
-        basic = _basic(known)
-        hopeless = basic == self._authorization
-        self._authorization = basic
-        return not hopeless
+        return self._use(_basic(known))
 
-    def _token(self, challenge: Mapping[str, str]) -> str:
+    def _use(self, authorization: str) -> bool:
+        """Take what never changes; there is no hope if it was refused already."""
+        refused = authorization == self._authorization
+        self._authorization = authorization
+        return not refused
+
+    def _token(self, challenge: Mapping[str, str], known: Credentials | None, until: float) -> str:
+        """Ask for what we need, whatever scope the challenge names."""
         realm = self._realm(challenge.get("realm", ""))
-        known = self._credentials()
-        asked = {"scope": self._scope}
+        asked = {"scope": self.scope}
         if challenge.get("service"):
             asked["service"] = challenge["service"]
         if known is not None and known.identity_token:
             refresh = {"grant_type": "refresh_token", "refresh_token": known.identity_token}
-            response = self._http.send(
-                "POST", realm, {}, {**asked, **refresh, "client_id": "sealmark"}
-            )
+            form = {**asked, **refresh, "client_id": "sealmark"}
+            response = self._http.send("POST", realm, {}, until, form=form)
         else:
             headers = {"Authorization": _basic(known)} if known else {}
-            response = self._http.send("GET", realm.copy_merge_params(asked), headers)
+            response = self._http.send("GET", realm.copy_merge_params(asked), headers, until)
         content = self._http.read(response, _LARGEST_ANSWER, "the token")
         return self._read(realm, response.status_code, content, known)
 

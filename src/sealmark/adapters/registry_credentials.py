@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from sealmark.adapters.credential_helper import ask_helper
 from sealmark.artifact.repository import DOCKER_HUB
 from sealmark.errors import ServiceError, UsageError
 
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
     from sealmark.artifact.repository import ImageName
 
 _LARGEST_FILE = 4 << 20
-_LARGEST_ANSWER = 1 << 20
-_HELPER_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 _HELPER_SECONDS = 30.0
 _HUB_KEY = "https://index.docker.io/v1/"
 _HUB_ALIASES = ("index.docker.io", "registry-1.docker.io")
@@ -34,11 +31,15 @@ _IDENTITY = "<token>"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A name with a password, or an identity token that a token service exchanges."""
+    """A name with a password, or a token.
+
+    An identity token is exchanged by a token service, a registry token is sent as it is.
+    """
 
     username: str = field(repr=False)
     password: str = field(repr=False)
     identity_token: str = field(default="", repr=False)
+    registry_token: str = field(default="", repr=False)
 
 
 class _Entry(msgspec.Struct, frozen=True):
@@ -46,6 +47,11 @@ class _Entry(msgspec.Struct, frozen=True):
     username: str = ""
     password: str = ""
     identitytoken: str = ""
+    registrytoken: str = ""
+
+    @property
+    def is_login(self) -> bool:
+        return bool(self.auth or self.username or self.identitytoken or self.registrytoken)
 
 
 class _File(msgspec.Struct, frozen=True, rename="camel"):
@@ -127,7 +133,7 @@ def _from_auths(path: Path, file: _File, name: ImageName) -> Credentials | None:
     key = f"{name.registry}/{name.repository}"
     while key:
         entry = entries.get(key)
-        if entry is not None and (entry.auth or entry.username or entry.identitytoken):
+        if entry is not None and entry.is_login:
             return _credentials(path, key, entry)
         key = key.rpartition("/")[0]
     return None
@@ -150,39 +156,19 @@ def _credentials(path: Path, key: str, entry: _Entry) -> Credentials:
             raise UsageError(f"{path}: the login for {key} is not base64; log in again") from None
         username, _, password = decoded.partition(":")
         password = password.rstrip("\0")
-    return Credentials(username, password, entry.identitytoken)
+    if not entry.registrytoken.isascii() or not f"{entry.registrytoken}-".isprintable():
+        raise UsageError(f"{path}: the registry token for {key} is none; log in again")
+    return Credentials(username, password, entry.identitytoken, entry.registrytoken)
 
 
 def _ask_helper(helper: str, registry: str, seconds: float) -> Credentials | None:
-    """Run `docker-credential-HELPER get` (docker-credential-helpers, README.md)."""
-    if not _HELPER_NAME.fullmatch(helper):
-        raise UsageError(f"{helper[:80]!r} is no name of a credential helper")
-    program = f"docker-credential-{helper}"
-    asked = _HUB_KEY if registry == DOCKER_HUB else registry
+    output = ask_helper(helper, _HUB_KEY if registry == DOCKER_HUB else registry, seconds)
+    if output is None:
+        return None
     try:
-        done = subprocess.run(
-            [program, "get"],
-            check=False,
-            input=asked.encode(),
-            capture_output=True,
-            timeout=seconds,
-        )
-    except subprocess.TimeoutExpired:
-        raise ServiceError(f"{program} did not answer within {seconds:g} s") from None
-    except OSError as error:
-        raise ServiceError(f"{program} cannot be run: {error.strerror}") from error
-    if done.returncode != 0:
-        if b"credentials not found" in done.stdout + done.stderr:
-            return None
-        raise ServiceError(f"{program} failed for {registry} with exit code {done.returncode}")
-    return _helper_answer(program, done.stdout)
-
-
-def _helper_answer(program: str, output: bytes) -> Credentials:
-    try:
-        answer = msgspec.json.decode(output[:_LARGEST_ANSWER], type=_HelperAnswer)
+        answer = msgspec.json.decode(output, type=_HelperAnswer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise ServiceError(f"{program} did not answer with a login") from None
+        raise ServiceError(f"docker-credential-{helper} did not answer with a login") from None
     if answer.username == _IDENTITY:
         return Credentials("", "", answer.secret)
     return Credentials(answer.username, answer.secret)

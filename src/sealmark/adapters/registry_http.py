@@ -1,4 +1,4 @@
-"""HTTP with patience and limits: retries, bounded waits, bounded bodies, TLS with private CAs."""
+"""HTTP with patience and limits: retries, deadlines, bounded bodies."""
 
 from __future__ import annotations
 
@@ -8,18 +8,22 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
 
-from sealmark.errors import ServiceError, UnreadableError, UsageError
+from sealmark.adapters.registry_transport import DEADLINE, HostTransport
+from sealmark.errors import ServiceError, UnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-CERTIFICATE_DIRECTORIES = (Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d"))
+    from sealmark.adapters.registry_proxy import Proxies
+
 _TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
+_NOT_DONE = frozenset({429, 503})
+_HARMLESS = frozenset({"GET", "HEAD", "PUT"})
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)
 
 
 class BrokenOffError(UnreadableError):
@@ -28,10 +32,16 @@ class BrokenOffError(UnreadableError):
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a registry is waited for: seconds, attempts, and bytes a second at the least."""
+    """How long a registry is waited for: seconds, attempts, and bytes a second at the least.
+
+    `request` is for one request until its answer begins, `operation` for all that leads to one
+    document or to the first byte of a blob: logins, redirects, attempts and the pauses between.
+    """
 
     connect: float = 10.0
     read: float = 30.0
+    request: float = 60.0
+    operation: float = 300.0
     attempts: int = 4
     pause: float = 0.5
     longest_pause: float = 30.0
@@ -47,6 +57,14 @@ class Patience:
         return min(max(wanted, 0.0), self.longest_pause)
 
 
+class _Trouble(NamedTuple):
+    """Why an attempt failed, and how long the peer asks to be left alone."""
+
+    text: str
+    is_hopeless: bool = False
+    asked: float | None = None
+
+
 class PatientClient:
     """Sends requests again while there is hope; every trouble becomes one of our errors."""
 
@@ -57,7 +75,7 @@ class PatientClient:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
-        self._patience = patience
+        self.patience = patience
         self._sleep = sleep
 
     def send(
@@ -65,34 +83,72 @@ class PatientClient:
         method: str,
         url: httpx.URL,
         headers: Mapping[str, str],
+        until: float,
+        *,
         form: Mapping[str, str] | None = None,
+        content: bytes | Iterable[bytes] = b"",
     ) -> httpx.Response:
         """Return the answer, its body not read yet; redirects are the caller's to judge.
 
-        Raises ServiceError when there is none after the last attempt.
+        What may have had an effect is not sent again. Raises ServiceError when there is no answer
+        after the last attempt, or `until` then.
         """
-        trouble = ""
-        for attempt in range(1, self._patience.attempts + 1):
-            asked: float | None = None
-            try:
-                request = self._client.build_request(method, url, headers=headers, data=form)
-                response = self._client.send(request, stream=True)
-            except httpx.TransportError as error:
-                _give_up_on_certificate(url, error)
-                trouble = _short(error)
-            except (ValueError, httpx.InvalidURL) as error:  # httpx looks at a Location itself
-                raise ServiceError(f"{url.host}: redirects to what is no address") from error
-            else:
-                if response.status_code not in _TRY_AGAIN:
-                    return response
-                trouble = f"it answers {response.status_code}"
-                asked = _retry_after(response)
-                response.close()
-            if attempt < self._patience.attempts:
-                self._sleep(self._patience.before(attempt, asked))
-        raise ServiceError(
-            f"{url.host}: {trouble}, {self._patience.attempts} times; try again later"
+        again = method in _HARMLESS and isinstance(content, bytes)
+        most = self.patience.attempts if isinstance(content, bytes) else 1
+        trouble, attempt = _Trouble("no answer in time"), 0
+        while attempt < most and time.monotonic() < until:
+            attempt += 1
+            request = self._request(method, url, headers, form, content, until)
+            outcome = self._attempt(request, again=again)
+            if isinstance(outcome, httpx.Response):
+                return outcome
+            trouble = outcome
+            if trouble.is_hopeless or not self._pause(attempt, trouble.asked, until):
+                break
+        raise ServiceError(f"{url.host}: {trouble.text}, {_times(attempt)}; try again later")
+
+    def _attempt(self, request: httpx.Request, *, again: bool) -> httpx.Response | _Trouble:
+        try:
+            response = self._client.send(request, stream=True)
+        except httpx.TransportError as error:
+            _give_up_on_certificate(request.url, error)
+            return _Trouble(_short(error), not again and not isinstance(error, _NEVER_SENT))
+        except (ValueError, httpx.InvalidURL) as error:  # httpx looks at a Location itself
+            raise ServiceError(f"{request.url.host}: redirects to what is no address") from error
+        status = response.status_code
+        if status not in _TRY_AGAIN or not (again or status in _NOT_DONE):
+            return response
+        response.close()
+        return _Trouble(f"it answers {status}", asked=_retry_after(response))
+
+    def _request(
+        self,
+        method: str,
+        url: httpx.URL,
+        headers: Mapping[str, str],
+        form: Mapping[str, str] | None,
+        content: bytes | Iterable[bytes],
+        until: float,
+    ) -> httpx.Request:
+        allowed = min(until, time.monotonic() + self.patience.request)
+        if not isinstance(content, bytes):
+            allowed = until
+        return self._client.build_request(
+            method,
+            url,
+            headers=headers,
+            data=form,
+            content=None if form else content or None,
+            extensions={DEADLINE: allowed},
         )
+
+    def _pause(self, attempt: int, asked: float | None, until: float) -> bool:
+        """Wait for the next attempt; False, at once, if there is to be none."""
+        pause = self.patience.before(attempt, asked)
+        if attempt >= self.patience.attempts or time.monotonic() + pause >= until:
+            return False
+        self._sleep(pause)
+        return True
 
     def chunks(self, response: httpx.Response, most: int, what: str) -> Iterator[bytes]:
         """Yield the body as stored, at most `most` bytes of it.
@@ -105,7 +161,7 @@ class PatientClient:
                 total += len(chunk)
                 if total > most:
                     raise UnreadableError(f"{what} is larger than {most} bytes")
-                if time.monotonic() - started > self._patience.allowed(total):
+                if time.monotonic() - started > self.patience.allowed(total):
                     raise ServiceError(f"{response.url.host}: {what} comes too slowly")
                 yield chunk
         except httpx.RemoteProtocolError as error:
@@ -122,7 +178,8 @@ class PatientClient:
 
     def speaks_tls(self, registry: str) -> bool:
         """Return False if what listens there answers, but not in TLS."""
-        request = self._client.build_request("GET", f"https://{registry}/v2/")
+        url, until = httpx.URL(f"https://{registry}/v2/"), time.monotonic() + self.patience.request
+        request = self._request("GET", url, {}, None, b"", until)
         try:
             self._client.send(request, stream=True).close()
         except httpx.TransportError as error:
@@ -132,22 +189,16 @@ class PatientClient:
 
 
 def open_client(
-    tls: ssl.SSLContext, patience: Patience, *, trust_environment: bool
+    tls_for: Callable[[str], ssl.SSLContext], proxies: Proxies, patience: Patience
 ) -> httpx.Client:
-    """Return a client that follows no redirect by itself; proxies come from the environment.
-
-    Raises UsageError for proxies that make no sense.
-    """
-    try:
-        return httpx.Client(
-            verify=tls,
-            trust_env=trust_environment,
-            follow_redirects=False,
-            timeout=httpx.Timeout(patience.read, connect=patience.connect),
-            headers={"User-Agent": "sealmark", "Accept-Encoding": "identity"},
-        )
-    except (ValueError, ImportError, httpx.InvalidURL) as error:
-        raise UsageError("a proxy in the environment (HTTPS_PROXY …) cannot be used") from error
+    """Return a client that follows no redirect by itself; `tls_for` is asked for each host."""
+    return httpx.Client(
+        transport=HostTransport(tls_for, proxies),
+        trust_env=False,
+        follow_redirects=False,
+        timeout=httpx.Timeout(patience.read, connect=patience.connect),
+        headers={"User-Agent": "sealmark", "Accept-Encoding": "identity"},
+    )
 
 
 def read_url(text: str, base: httpx.URL | None = None) -> httpx.URL | None:
@@ -160,27 +211,6 @@ def read_url(text: str, base: httpx.URL | None = None) -> httpx.URL | None:
     return url if sound else None
 
 
-def tls_context(
-    registry: str,
-    authority: Path | None,
-    directories: Sequence[Path] = CERTIFICATE_DIRECTORIES,
-) -> ssl.SSLContext:
-    """Return what trusts the system's CAs, those in certs.d/REGISTRY/*.crt, and `authority`.
-
-    Raises UsageError for a file that holds no certificate.
-    """
-    paths = ssl.get_default_verify_paths()
-    known = paths.cafile or paths.capath
-    context = ssl.create_default_context() if known else httpx.create_ssl_context()
-    found = [path for one in directories for path in sorted((one / registry).glob("*.crt"))]
-    for path in [*found, *([authority] if authority else [])]:
-        try:
-            context.load_verify_locations(path)
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{path}: no CA certificate can be read from it") from error
-    return context
-
-
 def _give_up_on_certificate(url: httpx.URL, error: httpx.TransportError) -> None:
     cause = _ssl_error(error)
     if isinstance(cause, ssl.SSLCertVerificationError):
@@ -188,6 +218,10 @@ def _give_up_on_certificate(url: httpx.URL, error: httpx.TransportError) -> None
             f"{url.host}: its certificate is not trusted ({cause.verify_message}); "
             "name its CA with --registry-ca FILE"
         ) from error
+
+
+def _times(attempts: int) -> str:
+    return f"{attempts} times" if attempts > 1 else "once"
 
 
 def _ssl_error(error: BaseException) -> ssl.SSLError | None:

@@ -57,6 +57,7 @@ class Descriptor:
     size: int
     platform: Platform | None = None
     name: str = ""
+    artifact_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class _Descriptor(msgspec.Struct, frozen=True, rename="camel"):
     media_type: str
     digest: str
     size: int
+    artifact_type: str = ""
     platform: _Platform | None = None
     annotations: dict[str, str] | None = None
 
@@ -196,4 +198,5 @@ def _descriptor(found: _Descriptor) -> Descriptor:
         found.size,
         Platform(platform.os, platform.architecture, platform.variant) if platform else None,
         (found.annotations or {}).get("org.opencontainers.image.ref.name", ""),
+        found.artifact_type,
     )

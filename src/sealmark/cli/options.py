@@ -68,6 +68,7 @@ class SourceOptions:
     no_cache: bool
     registry_ca: Path | None = None
     plain_http: bool = False
+    registry_timeout: timedelta = timedelta(minutes=5)
 
 
 _SOURCE_OPTIONS = (
@@ -77,6 +78,13 @@ _SOURCE_OPTIONS = (
         "--registry-ca", type=FILE, help="Trust the CA certificates in FILE for registries too."
     ),
     click.option("--plain-http", is_flag=True, help="Reach registries without TLS."),
+    click.option(
+        "--registry-timeout",
+        type=Duration(),
+        default=timedelta(minutes=5),
+        show_default="5m",
+        help="Wait so long for one answer of a registry, with all attempts and logins.",
+    ),
 )
 
 

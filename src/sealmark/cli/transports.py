@@ -57,9 +57,11 @@ def _docker_archive(name: str, _: SourceOptions) -> Iterator[ImageSource]:
 @contextmanager
 def _docker(name: str, options: SourceOptions) -> Iterator[ImageSource]:
     from sealmark.adapters.registry import Access, open_registry
+    from sealmark.adapters.registry_http import Patience
     from sealmark.artifact.repository import parse_image_name
 
-    access = Access(options.plain_http, options.registry_ca)
+    patience = Patience(operation=options.registry_timeout.total_seconds())
+    access = Access(options.plain_http, options.registry_ca, patience)
     with open_registry(parse_image_name(name), access) as source:
         yield source
 
