@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.shop import build_shop
+from tests.support.sigstore.files import write_signed
 from tests.support.transcript import agrees, play, steps
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,6 +22,7 @@ DOCUMENTS = sorted(
 @pytest.mark.parametrize("name", DOCUMENTS, ids=str)
 def test_what_a_document_shows_is_what_happens(name: Path, tmp_path: Path) -> None:
     build_shop(tmp_path)
+    write_signed(tmp_path)
     environment = {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "HOME": str(tmp_path),

@@ -1,0 +1,65 @@
+"""A claim: what somebody says, parsed and not believed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sealmark.attest.dsse import Envelope
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSignature:
+    """A signature over the artifact itself, with the digest its maker noted, if any."""
+
+    algorithm: str
+    digest: bytes
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InclusionProof:
+    """A path from the entry to a root, and the log's signed word for that root."""
+
+    index: int
+    size: int
+    root: bytes
+    hashes: tuple[bytes, ...]
+    checkpoint: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """An entry of a transparency log as a bundle brings it. `body` is kept as it was logged."""
+
+    field: str
+    log_id: bytes
+    index: int
+    kind: str
+    version: str
+    integrated_time: int
+    promise: bytes
+    proof: InclusionProof | None
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A Sigstore bundle, parsed. `raw` is the bundle as it came.
+
+    `certificate` is DER and whoever wrote the bundle chose it; where there is none, the claim is
+    by a key that the verifier must know.
+    """
+
+    raw: bytes
+    version: str
+    content: Envelope | MessageSignature
+    certificate: bytes | None
+    entries: tuple[LogEntry, ...]
+    timestamps: tuple[bytes, ...]
+
+    @property
+    def signature(self) -> bytes:
+        """The signature over the content."""
+        return self.content.signature

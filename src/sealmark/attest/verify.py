@@ -1,0 +1,200 @@
+"""The verifier: a claim, what is trusted, what is expected and the time give evidence or a refusal.
+
+The steps are those of `steps`, in their order; the reference is the Sigstore Client Specification
+(https://github.com/sigstore/architecture-docs/blob/main/client-spec.md), section 4.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from sealmark.attest.certificate import Certificate, CertificateError
+from sealmark.attest.chain import find_authority
+from sealmark.attest.claim import MessageSignature
+from sealmark.attest.fields import FieldError
+from sealmark.attest.identity import Identity, IdentityPolicy, read_identity
+from sealmark.attest.keys import VerificationKey
+from sealmark.attest.log_body import Signed, check_body
+from sealmark.attest.sct import check_scts
+from sealmark.attest.statement import Statement, check_subject, parse_statement
+from sealmark.attest.steps import CHAIN, IDENTITY, LOG, SIGNATURE, SUBJECT, TIME, RefusedError
+from sealmark.attest.timestamp import timestamp_time
+from sealmark.attest.transparency import check_entry, promised_time
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sealmark.attest.artifact import Artifact
+    from sealmark.attest.claim import Claim
+    from sealmark.attest.trust_root import TrustRoot
+
+CLOCK_SKEW = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What a caller demands: about which artifact, and signed by whom.
+
+    `signer` is a key, or a policy about certificates' identities; a claim of the other kind is
+    refused. What is not demanded must be said: every part that is waived has its own name.
+    """
+
+    artifact: Artifact
+    signer: VerificationKey | IdentityPolicy
+    unsafe_without_log: bool = False
+    unsafe_without_sct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TrustedTime:
+    """When somebody trusted saw the signature, and who."""
+
+    source: str
+    when: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedAt:
+    """A place in a log that was proven."""
+
+    log_id: str
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Evidence: these bytes were signed by this signer, seen at these times, logged there.
+
+    `statement` is absent where the signature is over the artifact itself.
+    """
+
+    artifact: Artifact
+    statement: Statement | None
+    key: VerificationKey
+    identity: Identity | None
+    times: tuple[TrustedTime, ...]
+    logged: tuple[LoggedAt, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Signer:
+    key: VerificationKey
+    identity: Identity | None
+
+
+def verify(claim: Claim, trust: TrustRoot, expectation: Expectation, now: datetime) -> Verified:
+    """Turn a claim into evidence. Raises RefusedError or MalformedError, naming step and field."""
+    times = _trusted_times(claim, trust, now)  # 1
+    signer = _signer(claim, trust, expectation, times)  # 2, 3, 4
+    logged = _logged(claim, trust, expectation, signer, times)  # 5
+    _check_signature(claim, signer.key, expectation.artifact)  # 6
+    statement = _subject(claim, expectation.artifact)  # 7
+    return Verified(expectation.artifact, statement, signer.key, signer.identity, times, logged)
+
+
+def _trusted_times(claim: Claim, trust: TrustRoot, now: datetime) -> tuple[TrustedTime, ...]:
+    """Step 1: every time the claim brings must hold; one that does not spoils the claim."""
+    times = []
+    for index, stamp in enumerate(claim.timestamps):
+        field = f"verificationMaterial.timestampVerificationData.rfc3161Timestamps[{index}]"
+        when = timestamp_time(stamp, claim.signature, trust.timestamp_authorities, field)
+        times.append(TrustedTime("rfc3161", when))
+    for entry in claim.entries:
+        promised = promised_time(entry, trust.logs)
+        if promised is not None:
+            times.append(TrustedTime("log", promised))
+    for time in times:
+        if time.when > now + CLOCK_SKEW:
+            raise RefusedError(TIME, time.source, f"{time.when:%Y-%m-%dT%H:%M:%SZ} is yet to come")
+    return tuple(times)
+
+
+def _signer(
+    claim: Claim, trust: TrustRoot, expectation: Expectation, times: tuple[TrustedTime, ...]
+) -> _Signer:
+    """Steps 2 to 4, for certificates; a key is known or not, there is nothing to follow."""
+    if isinstance(expectation.signer, VerificationKey):
+        if claim.certificate is not None:
+            why = "expected a signature by a key, got one by a certificate"
+            raise RefusedError(IDENTITY, "verificationMaterial", why)
+        return _Signer(expectation.signer, None)
+    if claim.certificate is None:
+        why = "expected a signature by a certificate, got one by a key"
+        raise RefusedError(IDENTITY, "verificationMaterial", why)
+    if not times:
+        why = "neither a log nor a time-stamping authority says when it was signed"
+        raise RefusedError(TIME, "verificationMaterial", why)
+    leaf, identity = _read_certificate(claim.certificate)
+    authority = find_authority(leaf, trust.certificate_authorities, [t.when for t in times])
+    if not expectation.unsafe_without_sct:
+        check_scts(leaf, authority.chain[0], trust.certificate_logs)
+    objection = expectation.signer.objection(identity)
+    if objection:
+        raise RefusedError(IDENTITY, "certificate", objection)
+    return _Signer(leaf.key, identity)
+
+
+def _read_certificate(der: bytes) -> tuple[Certificate, Identity]:
+    try:
+        leaf = Certificate.parse(der)
+        return leaf, read_identity(leaf)
+    except CertificateError as error:
+        raise RefusedError(CHAIN, "certificate", str(error)) from None
+
+
+def _logged(
+    claim: Claim,
+    trust: TrustRoot,
+    expectation: Expectation,
+    signer: _Signer,
+    times: tuple[TrustedTime, ...],
+) -> tuple[LoggedAt, ...]:
+    """Step 5: all entries the claim brings must hold and be about this claim."""
+    if not claim.entries and not expectation.unsafe_without_log:
+        raise RefusedError(LOG, "verificationMaterial.tlogEntries", "there is none")
+    signed = Signed(claim, signer.key, expectation.artifact)
+    logged = []
+    for entry in claim.entries:
+        check_entry(entry, trust.logs, [time.when for time in times])
+        check_body(entry, signed)
+        index = entry.proof.index if entry.proof else entry.index
+        logged.append(LoggedAt(entry.log_id.hex(), index))
+    return tuple(logged)
+
+
+def _check_signature(claim: Claim, key: VerificationKey, artifact: Artifact) -> None:
+    """Step 6: over the envelope's pre-authentication encoding, or over the artifact itself."""
+    content = claim.content
+    if not isinstance(content, MessageSignature):
+        if not key.holds(content.signature, content.signed_bytes()):
+            raise RefusedError(SIGNATURE, "dsseEnvelope.signatures", "it does not hold")
+        return
+    digest = artifact.digests.get(content.algorithm)
+    if content.algorithm and content.digest != digest:
+        field = "messageSignature.messageDigest"
+        raise RefusedError(SIGNATURE, field, f"is another artifact's, not that of {artifact}")
+    if not _holds_over(artifact, key, content.signature):
+        raise RefusedError(SIGNATURE, "messageSignature.signature", "it does not hold")
+
+
+def _holds_over(artifact: Artifact, key: VerificationKey, signature: bytes) -> bool:
+    if key.hash in artifact.digests:
+        return key.holds_digest(signature, artifact.digests[key.hash])
+    if artifact.content is None:
+        why = f"keys of the scheme {key.scheme} need the artifact's bytes, not a digest alone"
+        raise RefusedError(SIGNATURE, "messageSignature.signature", why)
+    return key.holds(signature, artifact.content)
+
+
+def _subject(claim: Claim, artifact: Artifact) -> Statement | None:
+    """Step 7: only now are the signed bytes read as a statement."""
+    if isinstance(claim.content, MessageSignature):
+        return None
+    try:
+        statement = parse_statement(claim.content.payload_type, claim.content.payload)
+    except FieldError as error:
+        raise RefusedError(SUBJECT, f"dsseEnvelope.{error.field}", error.why) from None
+    check_subject(statement, artifact)
+    return statement

@@ -1,0 +1,127 @@
+"""`sealmark conformance`: the client protocol of sigstore-conformance, to be tested by others.
+
+https://github.com/sigstore/sigstore-conformance/blob/main/docs/cli_protocol.md
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+
+from sealmark.errors import UnreadableError, UsageError
+
+if TYPE_CHECKING:
+    from sealmark.attest.artifact import Artifact
+    from sealmark.attest.identity import IdentityPolicy
+    from sealmark.attest.keys import VerificationKey
+    from sealmark.attest.trust_root import TrustRoot
+    from sealmark.attest.verify import Verified
+
+MAX_FILE_BYTES = 64_000_000
+_SHA256 = "sha256:"
+_path = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.group()
+def command() -> None:
+    """Speak the client protocol of the sigstore-conformance suite."""
+
+
+@command.command("verify-bundle")
+@click.option("--staging", is_flag=True, help="Trust Sigstore's staging instance.")
+@click.option("--bundle", required=True, type=_path, help="The bundle to verify.")
+@click.option("--key", type=_path, help="The public key to expect, in PEM.")
+@click.option("--certificate-identity", metavar="NAME", help="The name to expect.")
+@click.option("--certificate-oidc-issuer", metavar="URL", help="Who must vouch for the name.")
+@click.option("--trusted-root", type=_path, help="Trust what this file says instead.")
+@click.argument("artifact", metavar="FILE_OR_DIGEST")
+def verify_bundle(
+    staging: bool,
+    bundle: Path,
+    key: Path | None,
+    certificate_identity: str | None,
+    certificate_oidc_issuer: str | None,
+    trusted_root: Path | None,
+    artifact: str,
+) -> None:
+    """Verify a Sigstore bundle, offline: exit 0 if it holds for FILE_OR_DIGEST, else not.
+
+    A digest is written sha256:HEX. Without --trusted-root, Sigstore's public instance is trusted
+    as it was when this version was made.
+    """
+    from sealmark.attest.bundle import parse_bundle
+    from sealmark.attest.verify import Expectation, verify
+
+    signer = _signer(key, certificate_identity, certificate_oidc_issuer)
+    trust = _trust(trusted_root, staging)
+    claim = parse_bundle(_read(bundle))
+    expectation = Expectation(_artifact(artifact), signer)
+    verified = verify(claim, trust, expectation, datetime.now(UTC))
+    click.echo("\n".join(_report(verified)))
+
+
+def _signer(
+    key: Path | None, name: str | None, issuer: str | None
+) -> VerificationKey | IdentityPolicy:
+    from sealmark.attest.identity import Exactly
+    from sealmark.attest.keys import VerificationKey
+
+    if key is not None:
+        if name or issuer:
+            raise UsageError("--key and --certificate-identity exclude each other")
+        return VerificationKey.load(_read(key))
+    if not name or not issuer:
+        raise UsageError("name --key, or both --certificate-identity and --certificate-oidc-issuer")
+    return Exactly(name, issuer)
+
+
+def _trust(path: Path | None, use_staging: bool) -> TrustRoot:
+    from sealmark.adapters.trust_roots import public_good, staging
+    from sealmark.attest.trust_root import parse_trust_root
+
+    if path is not None:
+        return parse_trust_root(_read(path))
+    return staging() if use_staging else public_good()
+
+
+def _artifact(text: str) -> Artifact:
+    """A digest unless a file of that name exists, as the protocol has it."""
+    from sealmark.artifact.digest import Digest, DigestError
+    from sealmark.attest.artifact import Artifact
+
+    if text.startswith(_SHA256) and not Path(text).exists():
+        try:
+            return Artifact.of_digest(Digest.parse(text.lower()))
+        except DigestError:
+            pass  # not of the right length: taken for a file's name, as the protocol has it
+    with _opened(Path(text)) as file:
+        return Artifact.of_stream(file)
+
+
+def _read(path: Path) -> bytes:
+    with _opened(path) as file:
+        data = file.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise UnreadableError(f"{path}: expected at most {MAX_FILE_BYTES} bytes")
+    return data
+
+
+def _opened(path: Path) -> BinaryIO:
+    try:
+        return path.open("rb")
+    except (OSError, ValueError) as error:
+        raise UnreadableError(f"{path}: {getattr(error, 'strerror', error)}") from None
+
+
+def _report(verified: Verified) -> list[str]:
+    lines = [
+        f"verified: {verified.artifact}",
+        f"  signer   {verified.identity or verified.key.fingerprint}",
+    ]
+    if verified.statement:
+        lines.append(f"  says     {verified.statement.predicate_type}")
+    lines += [f"  seen     {t.when:%Y-%m-%dT%H:%M:%SZ} by {t.source}" for t in verified.times]
+    return lines + [f"  logged   {at.index} in {at.log_id[:16]}" for at in verified.logged]

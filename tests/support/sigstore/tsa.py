@@ -1,0 +1,70 @@
+"""A time-stamping authority (RFC 3161): root, signing certificate, responses."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from tests.support.sigstore.authority import END, START, builder, ca_certificate, name, p256, usage
+from tests.support.sigstore.der import integer, octets, oid, sequence, set_of, tlv
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+_SHA256 = sequence(oid("2.16.840.1.101.3.4.2.1"))
+_ECDSA_SHA256 = sequence(oid("1.2.840.10045.4.3.2"))
+_TST_INFO = oid("1.2.840.113549.1.9.16.1.4")
+
+
+class TimestampAuthority:
+    def __init__(self, common: str = "test-tsa") -> None:
+        root_key, self.key = p256(), p256()
+        self.root = ca_certificate(f"{common}-root", root_key, None, root_key, None)
+        made = builder(name(common), self.root.subject, self.key.public_key(), START, END)
+        made = made.add_extension(usage(signs=True, issues=False), critical=True)
+        purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+        made = made.add_extension(purpose, critical=True)
+        self.leaf = made.sign(root_key, hashes.SHA256())
+
+    def stamp(self, signature: bytes, when: datetime) -> bytes:
+        info = sequence(
+            integer(1),
+            oid("1.3.6.1.4.1.57264.2"),
+            sequence(_SHA256, octets(hashlib.sha256(signature).digest())),
+            integer(int(when.timestamp())),
+            tlv(0x18, when.strftime("%Y%m%d%H%M%SZ").encode()),
+        )
+        signed_data = sequence(
+            integer(3),
+            set_of(_SHA256),
+            sequence(_TST_INFO, tlv(0xA0, octets(info))),
+            set_of(self._signer(info)),
+        )
+        content = sequence(oid("1.2.840.113549.1.7.2"), tlv(0xA0, signed_data))
+        return sequence(sequence(integer(0)), content)
+
+    def _signer(self, info: bytes) -> bytes:
+        attributes = set_of(
+            sequence(oid("1.2.840.113549.1.9.3"), set_of(_TST_INFO)),
+            sequence(oid("1.2.840.113549.1.9.4"), set_of(octets(hashlib.sha256(info).digest()))),
+            sequence(oid("1.2.840.113549.1.9.16.2.47"), set_of(self._signing_certificate())),
+        )
+        signature = self.key.sign(attributes, ec.ECDSA(hashes.SHA256()))
+        issuer = self.leaf.issuer.public_bytes()
+        return sequence(
+            integer(1),
+            sequence(issuer, integer(self.leaf.serial_number)),
+            _SHA256,
+            b"\xa0" + attributes[1:],
+            _ECDSA_SHA256,
+            octets(signature),
+        )
+
+    def _signing_certificate(self) -> bytes:
+        digest = hashlib.sha256(self.leaf.public_bytes(Encoding.DER)).digest()
+        return sequence(sequence(sequence(octets(digest))))
