@@ -46,6 +46,13 @@ EXIT_CODES: dict[Verdict, int] = {"allow": 0, "deny": 1, "unknown": 2}
     show_default=True,
     help="How the answer is written.",
 )
+@click.option(
+    "--all",
+    "everything",
+    envvar="SEALMARK_CHECK_ALL",
+    is_flag=True,
+    help="Leave nothing out of the table, however long.",
+)
 @output_option
 @click.option(
     "--severity",
@@ -76,6 +83,7 @@ EXIT_CODES: dict[Verdict, int] = {"allow": 0, "deny": 1, "unknown": 2}
 def command(
     image: str,
     style: str,
+    everything: bool,
     output: Path,
     severity: str,
     max_advisory_age: timedelta,
@@ -95,7 +103,8 @@ def command(
     """
     parameters = _parameters(severity, max_advisory_age, end_of_life)
     answer = _answer(image, source, database, parameters, owner, now or clock())
-    write_output(render_decision(style, answer, image, terminal_for(output)), output)
+    terminal = terminal_for(output)
+    write_output(render_decision(style, answer, image, terminal, everything=everything), output)
     return EXIT_CODES[answer.decision.judgement.verdict]
 
 

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 
 import msgspec
 from hypothesis import given, settings
-from tests.support.answers import ALLOWED, IMAGE, REFUSED, answer
+from tests.support.answers import ALLOWED, IMAGE, INVENTORY, REFUSED, answer
 from tests.support.hostile import HOSTILE, hostile_answer
 
 from sealmark.cli.render import render_decision
@@ -46,6 +46,7 @@ def test_a_failure_says_what_to_do_and_where() -> None:
         "To do: upgrade lodash 4.17.20 to 4.17.21\n"
         "Component: pkg:npm/lodash@4.17.20\n"
         "File: /srv/node_modules/lodash/package.json\n"
+        f"Layer: {INVENTORY.layers[1].digest}\n"
         "Instruction: RUN apt-get install curl && npm ci"
     )
 

@@ -48,17 +48,22 @@ def test_a_comment_says_the_verdict_and_what_to_do_and_folds_the_rest_away() -> 
         """\
 ### ❌ DENY: `registry.example/shop:1.0`
 
-`sha256:aaaaaaaaaaaa` · `linux/amd64` · 6 refusals · 1 unknown
+`sha256:aaaaaaaaaaaa` · `linux/amd64` · 5 refusals · 1 unknown
 
 | What to do | Clears | |
 |---|---:|---|
-| upgrade openssl to 3&#46;0&#46;15-1 | 3 | `CVE-2024-5535`, `CVE-2023-0464` |
+| upgrade openssl to 3&#46;0&#46;15-1 | 2 | `CVE-2024-5535`, `CVE-2023-0464` |
 | upgrade lodash to 4&#46;17&#46;21 | 1 | `CVE-2021-23337` |
 | upgrade curl to 7&#46;88&#46;1-10&#43;deb12u4 | 1 | `CVE-2023-38545` |
 | set &#96;USER 65532&#58;65532&#96; in the Dockerfile | 1 |  |
 
+```dockerfile
+RUN apt-get update && apt-get install -y --only-upgrade curl libssl3 openssl
+RUN cd /srv && npm install lodash@4.17.21
+```
+
 <details>
-<summary>Refused: 6</summary>
+<summary>Refused: 5</summary>
 
 | What | Why | Where |
 |---|---|---|

@@ -10,6 +10,7 @@ from sealmark.cli.render.order import version_order
 from sealmark.cli.render.plan import Plan, plan
 from sealmark.decision import Judgement, PolicyIdentity, Reason, Remedy, Where
 from sealmark.evidence.document import Evidence
+from sealmark.evidence.inventory import Base
 from sealmark.evidence.vulnerability import Exploitability, Exploited, Vulnerability
 
 if TYPE_CHECKING:
@@ -18,10 +19,14 @@ if TYPE_CHECKING:
 POLICY = PolicyIdentity(id="base", version="1", digest="sha256:1", owner="security")
 
 
-def found(*findings: Vulnerability, components: tuple[Component, ...] = ()) -> Plan:
+def found(
+    *findings: Vulnerability,
+    components: tuple[Component, ...] = (),
+    base: Base | None = None,
+) -> Plan:
     assert REFUSED.inventory is not None
     assert REFUSED.vulnerabilities is not None
-    inventory = REFUSED.inventory
+    inventory = msgspec.structs.replace(REFUSED.inventory, base=base)
     if components:
         inventory = msgspec.structs.replace(inventory, components=components)
     known = msgspec.structs.replace(REFUSED.vulnerabilities, findings=findings)
@@ -49,9 +54,24 @@ def test_one_upgrade_clears_what_all_packages_of_a_source_have() -> None:
         hole(LIBSSL, "CVE-2024-1", "3.0.9-1"), hole(OPENSSL, "CVE-2024-2", "3.0.10-1")
     ).changes
     assert upgrade.text == "upgrade openssl to 3.0.10-1"
-    assert upgrade.labels == ("libssl3 3.0.8-1", "openssl 3.0.8-1")
+    assert upgrade.to == "3.0.10-1"
+    assert upgrade.components == (LIBSSL, OPENSSL)
     assert upgrade.ids == ("CVE-2024-1", "CVE-2024-2")
     assert user.kind == "configure"
+
+
+def test_one_vulnerability_of_several_packages_of_a_source_is_one_thing() -> None:
+    item, _ = found(hole(LIBSSL, "CVE-1", "3"), hole(OPENSSL, "CVE-1", "3")).refusals
+    assert (item.name, item.label) == ("openssl", "openssl 3.0.8-1")
+    assert item.labels == ("libssl3 3.0.8-1", "openssl 3.0.8-1")
+    assert len(item.reasons) == 2
+
+
+def test_packages_of_a_source_in_several_versions_are_named_each() -> None:
+    old = debian("libssl1.1", "openssl", "1.1.1-1")
+    parts = (hole(LIBSSL, "CVE-1", "3"), hole(old, "CVE-1", "1.1.2"))
+    item, _ = found(*parts, components=(LIBSSL, old)).refusals
+    assert item.label == "libssl3 3.0.8-1 …"
 
 
 def test_the_change_that_clears_most_comes_first() -> None:
@@ -101,16 +121,14 @@ def base_holes(count: int) -> tuple[tuple[Vulnerability, ...], tuple[Component, 
     return tuple(hole(c, f"CVE-2024-{c.name}", "2") for c in components), components
 
 
-def test_a_newer_base_is_offered_where_it_clears_most() -> None:
+def test_another_base_is_offered_where_it_clears_what_several_upgrades_would() -> None:
     holes, components = base_holes(3)
-    change, *others = found(
-        *holes, hole(CURL, "CVE-1", "8.0"), components=(*components, CURL)
-    ).changes
+    given = holes, hole(CURL, "CVE-1", "8.0"), (*components, CURL)
+    change, *others = found(*given[0], given[1], components=given[2], base=Base(layers=1)).changes
     assert (change.kind, change.text) == (
         "rebase",
-        "rebuild on a newer base image, once it has the fixes",
+        "change the base image to one with the fixes",
     )
-    assert change.target == "FROM debian:bookworm"
     assert len(change.items) == 3
     assert [part.text for part in change.instead_of] == [
         "upgrade lib0 to 2",
@@ -123,10 +141,33 @@ def test_a_newer_base_is_offered_where_it_clears_most() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("stated_by", "text"),
+    [
+        ("annotation", "change the base image debian:12 to one with the fixes"),
+        ("label", "change the base image to one with the fixes"),
+    ],
+)
+def test_the_base_is_called_by_its_name_where_that_is_not_inherited(
+    stated_by: Any, text: str
+) -> None:
+    holes, components = base_holes(2)
+    base = Base(layers=1, name="debian:12", stated_by=stated_by)
+    assert texts(found(*holes, components=components, base=base))[0] == text
+
+
+def test_no_other_base_is_offered_where_nobody_knows_which_layers_are_its_own() -> None:
+    holes, components = base_holes(3)
+    for base in (None, Base(name="debian:12", stated_by="annotation")):
+        given = found(*holes, components=components, base=base)
+        assert "rebase" not in {change.kind for change in given.changes}
+
+
 @pytest.mark.parametrize("in_base", [0, 1])
 def test_no_newer_base_is_offered_for_what_lies_above_it(in_base: int) -> None:
     holes, components = base_holes(in_base)
-    given = found(*holes, hole(CURL, "CVE-1", "8.0"), components=(*components, CURL))
+    above = hole(CURL, "CVE-1", "8.0")
+    given = found(*holes, above, components=(*components, CURL), base=Base(layers=1))
     assert "rebase" not in {change.kind for change in given.changes}
 
 
@@ -144,7 +185,9 @@ def test_the_base_that_policy_asks_for_is_not_offered_twice() -> None:
         for h, c in zip(holes, components, strict=True)
     ]
     ended = reason("not-end-of-life", remedy=Remedy(kind="rebase", text="rebuild on debian 13"))
-    (change,) = plan(judged(*reasons, ended), REFUSED).changes
+    inventory = msgspec.structs.replace(REFUSED.inventory, base=Base(layers=1))
+    evidence = msgspec.structs.replace(REFUSED, inventory=inventory)
+    (change,) = plan(judged(*reasons, ended), evidence).changes
     assert change.text == "rebuild on debian 13"
     assert len(change.items) == 3
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 from hypothesis import given, settings
-from tests.support.answers import ALLOWED, CURL, IMAGE, REFUSED, SUBJECT, answer, hole
+from tests.support.answers import ALLOWED, CURL, IMAGE, INVENTORY, REFUSED, SUBJECT, answer, hole
 from tests.support.hostile import HOSTILE, hostile_answer
 from tests.support.schemas import errors, sarif_validator
 
@@ -57,7 +57,11 @@ def test_a_result_says_what_is_wrong_where_and_what_to_do() -> None:
                 "message": {"text": "RUN apt-get install curl && npm ci"},
             }
         ],
-        "properties": {"subject": "CVE-2021-23337"},
+        "properties": {
+            "subject": "CVE-2021-23337",
+            "layer": INVENTORY.layers[1].digest,
+            "instruction": "RUN apt-get install curl && npm ci",
+        },
     }
 
 

@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.answers import (
     ALLOWED,
-    CURL,
     IMAGE,
     INVENTORY,
     REFUSED,
@@ -24,7 +23,7 @@ from tests.support.hostile import HOSTILE, hostile_answer
 from sealmark.cli.render import render_decision
 from sealmark.cli.render.text import Terminal, cells
 from sealmark.evidence.component import Location
-from sealmark.evidence.inventory import Problem
+from sealmark.evidence.inventory import Base, Problem
 
 if TYPE_CHECKING:
     from sealmark.evidence.document import Evidence
@@ -37,30 +36,28 @@ def table(evidence: Evidence, terminal: Terminal | None = None, image: str = IMA
 def test_a_refusal_says_the_verdict_then_what_to_do_then_why_then_where_the_proof_is() -> None:
     assert table(REFUSED) == (
         """\
-DENY  registry.example/shop:1.0  sha256:aaaaaaaaaaaa  linux/amd64  6 refusals, 1 unknown
+DENY  registry.example/shop:1.0  sha256:aaaaaaaaaaaa  linux/amd64  5 refusals, 1 unknown
 
 What to do
-  1. upgrade openssl to 3.0.15-1                                                     clears 3 of 6
-     libssl3 3.0.8-1, openssl 3.0.8-1: CVE-2024-5535, CVE-2023-0464
-  2. upgrade lodash to 4.17.21                                                       clears 1 of 6
-     lodash 4.17.20: CVE-2021-23337
-  3. upgrade curl to 7.88.1-10+deb12u4                                               clears 1 of 6
-     curl 7.88.1-10: CVE-2023-38545
-  4. set `USER 65532:65532` in the Dockerfile                                        clears 1 of 6
+  1. upgrade openssl to 3.0.15-1                                                     clears 2 of 5
+     libssl3, openssl 3.0.8-1 · FROM debian:bookworm
+  2. upgrade lodash to 4.17.21                                                       clears 1 of 5
+     lodash 4.17.20 · RUN apt-get install curl && npm ci
+  3. upgrade curl to 7.88.1-10+deb12u4                                               clears 1 of 5
+     curl 7.88.1-10 · RUN apt-get install curl && npm ci
+  4. set `USER 65532:65532` in the Dockerfile                                        clears 1 of 5
 
-Refused
+Dockerfile
+  RUN apt-get update && apt-get install -y --only-upgrade curl libssl3 openssl
+  RUN cd /srv && npm install lodash@4.17.21
+
+Refused: 1 known exploited, 2 critical, 2 high, 1 other
   CVE-2021-23337  high      lodash 4.17.20   → 4.17.21  KEV  EPSS 92%
-      no-known-exploited, no-fixable-vulnerabilities · RUN apt-get install curl && npm ci
   CVE-2023-38545  critical  curl 7.88.1-10   → 7.88.1-10+deb12u4
-      no-fixable-vulnerabilities · RUN apt-get install curl && npm ci
   CVE-2024-5535   critical  libssl3 3.0.8-1  → 3.0.15-1
-      no-fixable-vulnerabilities · FROM debian:bookworm
-  CVE-2023-0464   high      libssl3 3.0.8-1  → 3.0.9-1
-      no-fixable-vulnerabilities · FROM debian:bookworm
   CVE-2023-0464   high      openssl 3.0.8-1  → 3.0.9-1
-      no-fixable-vulnerabilities · FROM debian:bookworm
   the image runs as root (no user is set)
-      not-root
+      by no-known-exploited, no-fixable-vulnerabilities, not-root
 
 Not known
   1 npm component cannot be judged: the feed osv is 54 days old (2026-10-01T06:00:00Z), more than
@@ -106,13 +103,48 @@ Learn more: sealmark explain inventory-complete
     )
 
 
-def test_long_lists_are_cut_and_say_so() -> None:
-    findings = tuple(hole(CURL, f"CVE-2024-{i:04}", "8.0") for i in range(63))
-    known = msgspec.structs.replace(VULNERABILITIES, findings=findings)
-    page = table(msgspec.structs.replace(ALLOWED, vulnerabilities=known))
-    assert "… and 43 more (--format json for all)" in page
-    assert "CVE-2024-0019" in page
-    assert "CVE-2024-0020" not in page
+def crowd(count: int) -> Evidence:
+    """Return an image refused for many reasons, most of them in its base."""
+    components = tuple(debian(f"lib{i}", f"source{i // 2}", "1", i % 7 // 6) for i in range(count))
+    findings = tuple(hole(c, f"CVE-2024-{c.name}-{k}", "2") for c in components for k in range(4))
+    base = Base(
+        layers=1,
+        confidence="likely",
+        because='CMD ["bash"] closes it in the history',
+        name="docker.io/library/debian:12",
+        digest="sha256:" + "c" * 64,
+        stated_by="annotation",
+    )
+    return msgspec.structs.replace(
+        REFUSED,
+        inventory=msgspec.structs.replace(INVENTORY, components=components, base=base),
+        vulnerabilities=msgspec.structs.replace(VULNERABILITIES, findings=findings),
+    )
+
+
+def test_a_long_denial_fits_a_screen_and_says_how_to_see_the_rest() -> None:
+    for count in (3, 20, 60):
+        for width in (80, 100, 120):
+            page = table(crowd(count), Terminal(width))
+            assert page.count("\n") <= 42, page
+    page = table(crowd(20))
+    assert "… and 75 more (--all shows everything)" in page
+    whole = render_decision("table", answer(crowd(20)), IMAGE, everything=True)
+    assert "more (--all" not in whole
+    assert whole.count("CVE-2024-lib") == 80 + 1, "each once, and the one to learn more about"
+
+
+def test_who_refused_and_what_brought_it_stands_in_the_whole_page() -> None:
+    page = render_decision("table", answer(REFUSED), IMAGE, everything=True)
+    assert (
+        """
+  CVE-2023-0464   high      openssl 3.0.8-1  → 3.0.9-1
+      no-fixable-vulnerabilities · libssl3 3.0.8-1, openssl 3.0.8-1 · FROM debian:bookworm
+  the image runs as root (no user is set)
+      not-root
+"""
+        in page
+    )
 
 
 def test_colour_is_for_terminals_and_changes_nothing_else() -> None:
@@ -142,23 +174,28 @@ def test_nothing_from_an_image_commands_the_terminal_or_breaks_the_width(
     assert page.count("\nDENY") == 0
 
 
-def test_a_newer_base_is_shown_with_what_it_makes_idle() -> None:
-    components = tuple(debian(f"lib{i}", f"lib{i}", "1") for i in range(6))
-    findings = tuple(hole(component, f"CVE-2024-{component.name}", "2") for component in components)
-    evidence = msgspec.structs.replace(
-        ALLOWED,
-        inventory=msgspec.structs.replace(INVENTORY, components=components),
-        vulnerabilities=msgspec.structs.replace(VULNERABILITIES, findings=findings),
-    )
-    page = table(evidence)
+def test_another_base_is_offered_with_how_it_was_guessed_and_what_helps_meanwhile() -> None:
+    page = table(crowd(6))
     assert page[page.index("What to do") : page.index("\n\nRefused")] == (
         """\
 What to do
-  1. rebuild on a newer base image, once it has the fixes                            clears 6 of 6
-     lowest layer: FROM debian:bookworm
-     instead of: upgrade lib0 to 2; upgrade lib1 to 2; upgrade lib2 to 2; upgrade lib3 to 2; and 2
-     more"""
+  1. change the base image docker.io/library/debian:12 to one with the fixes       clears 24 of 25
+     base: its annotation names docker.io/library/debian:12 (sha256:cccccccccccc); guessed (likely):
+     the lowest layer of 2, as CMD ["bash"] closes it in the history
+     instead of: upgrade source0 to 2; upgrade source1 to 2; upgrade source2 to 2
+  2. set `USER 65532:65532` in the Dockerfile                                       clears 1 of 25
+
+Until there is such a base, in the Dockerfile
+  RUN apt-get update && apt-get install -y --only-upgrade lib0 lib1 lib2 lib3 lib4 lib5"""
     )
+
+
+def test_a_command_is_broken_so_that_it_can_be_copied() -> None:
+    page = table(crowd(30), Terminal(60))
+    block = page[page.index("  RUN apt-get") : page.index("\n\nRefused")]
+    script = block.replace("RUN ", "echo ", 1).replace("apt-get update && ", "")
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[4:] == sorted(f"lib{i}" for i in range(30))
 
 
 HEAVY = ("rich", "httpx", "cryptography", "ssl", "asyncio", "packaging", "importlib.metadata")

@@ -63,12 +63,17 @@ class Answered(Protocol):
 
 
 def render_decision(
-    style: str, answer: Answered, image: str, terminal: Terminal | None = None
+    style: str,
+    answer: Answered,
+    image: str,
+    terminal: Terminal | None = None,
+    *,
+    everything: bool = False,
 ) -> str:
     """Return a decision in one of DECISION_FORMATS; `image` is the reference as asked for.
 
     `terminal` says how wide a table may be and whether it takes colour; without it the text is
-    plain. Raises UsageError for another format.
+    plain. `everything` asks the table to leave nothing out. Raises UsageError for another format.
     """
     from sealmark.cli.render.order import version_order
     from sealmark.cli.render.plan import plan
@@ -82,6 +87,7 @@ def render_decision(
         image=image,
         index=answer.index,
         terminal=terminal or Terminal(),
+        everything=everything,
     )
     return _text(render(view))
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sealmark.cli.render.json_document import indented
 from sealmark.cli.render.markdown_text import code, fitting, prose
-from sealmark.cli.render.table import MOST_ITEMS, counted, short_digest
 from sealmark.cli.render.text import Page
+from sealmark.cli.render.words import counted, short_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sealmark.evidence.vulnerability import Vulnerability
 
     Names = tuple[str, str]
+
+_MOST_ITEMS = 40
 
 
 def render_table(found: Difference, names: Names, terminal: Terminal) -> str:
@@ -80,9 +82,9 @@ def _listed(lines: Iterable[str]) -> list[str]:
 
 
 def _lines(page: Page, lines: Sequence[str]) -> None:
-    for line in lines[: 2 * MOST_ITEMS]:
+    for line in lines[:_MOST_ITEMS]:
         page.paragraph(line, indent=2)
-    rest = len(lines) - 2 * MOST_ITEMS
+    rest = len(lines) - _MOST_ITEMS
     if rest > 0:
         page.line((f"… and {rest} more (--format json for all)", "faint"), indent=2)
 

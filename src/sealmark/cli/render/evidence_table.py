@@ -6,8 +6,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from sealmark.cli.render.plan import SEVERITIES
-from sealmark.cli.render.table import MOST_ITEMS, counted, short_digest
 from sealmark.cli.render.text import Page, cells, pad, printable
+from sealmark.cli.render.words import base_words, counted, short_digest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sealmark.evidence.inventory import Inventory, Problem
     from sealmark.evidence.settings import Settings
     from sealmark.evidence.vulnerability import Vulnerabilities, Vulnerability
+
+_MOST_ITEMS = 20
 
 
 def render(view: EvidenceView) -> str:
@@ -50,6 +52,9 @@ def _inventory(page: Page, inventory: Inventory) -> None:
         name = system.name or f"{system.id} {system.version_id}"
         ends = f", security support until {system.support_ends}" if system.support_ends else ""
         page.line(f"{name}{ends}")
+    known = base_words(inventory)
+    if known:
+        page.paragraph(f"Base image: {known}")
     page.heading(f"Components: {len(inventory.components)}")
     kinds = Counter(c.ecosystem or f"{c.type} (no advisories)" for c in inventory.components)
     for kind, count in sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0])):
@@ -95,7 +100,7 @@ def _badness(found: Vulnerability) -> tuple[bool, int, str, str]:
 
 
 def _findings(page: Page, findings: Sequence[Vulnerability]) -> None:
-    shown = findings[:MOST_ITEMS]
+    shown = findings[:_MOST_ITEMS]
     width = min(max((cells(printable(found.id)) for found in shown), default=0), 28)
     for found in shown:
         fix = f"  → {found.fixed_in}" if found.fixed_in else "  no fix"
@@ -105,7 +110,7 @@ def _findings(page: Page, findings: Sequence[Vulnerability]) -> None:
             f"{pad(printable(found.id), width)}  {pad(found.severity, 8)}  {name}{fix}{exploited}",
             indent=2,
         )
-    rest = len(findings) - MOST_ITEMS
+    rest = len(findings) - _MOST_ITEMS
     if rest > 0:
         page.line((f"… and {rest} more (--format json for all)", "faint"), indent=2)
 
@@ -120,9 +125,9 @@ def _settings(page: Page, settings: Settings) -> None:
 
 def _problems(page: Page, problems: Sequence[Problem]) -> None:
     page.heading(f"Could not be read: {len(problems)}")
-    for problem in problems[:MOST_ITEMS]:
+    for problem in problems[:_MOST_ITEMS]:
         place = f"{problem.location.path}: " if problem.location else ""
         page.paragraph(f"{place}{problem.what}", indent=2)
-    rest = len(problems) - MOST_ITEMS
+    rest = len(problems) - _MOST_ITEMS
     if rest > 0:
         page.line((f"… and {rest} more (--format json for all)", "faint"), indent=2)

@@ -83,6 +83,7 @@ def _element(reason: Reason) -> str:
         f"To do: {reason.remedy.text}" if reason.remedy else "",
         f"Component: {where.component}" if where and where.component else "",
         f"File: {where.file}" if where and where.file else "",
+        f"Layer: {where.layer}" if where and where.layer else "",
         f"Instruction: {where.instruction}" if where and where.instruction else "",
     ]
     return f"      <{name}{attributes}>{_content([line for line in lines if line])}</{name}>"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sealmark.cli.render.fixes import dockerfile_lines
 from sealmark.cli.render.markdown_text import code, fitting, names, prose
-from sealmark.cli.render.table import counted, flags, short_digest
+from sealmark.cli.render.words import base_words, counted, flags, short_digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +37,8 @@ def render(view: View) -> str:
         ),
     ]
     lines += _changes(found.changes)
+    lines += _base(view)
+    lines += _commands(found.changes)
     lines += _items("Refused", found.refusals)
     lines += _items("Not known", found.unknowns)
     lines += _items("Warnings", found.warnings)
@@ -55,6 +58,22 @@ def _change(change: Change) -> str:
     return f"| {prose(change.text)} | {len(change.items)} | {concerned} |"
 
 
+def _base(view: View) -> Iterator[str]:
+    known = base_words(view.evidence.inventory)
+    if known and any(change.instead_of for change in view.plan.changes):
+        smaller = [part.text for c in view.plan.changes for part in c.instead_of]
+        yield from ("", f"Base image: {prose(known)}.", "", "Instead of another base:", "")
+        yield from fitting(f"- {prose(text)}" for text in smaller)
+
+
+def _commands(changes: Sequence[Change]) -> Iterator[str]:
+    lines = dockerfile_lines(changes)
+    if lines:
+        yield from ("", "```dockerfile")
+        yield from fitting(lines)
+        yield "```"
+
+
 def _items(title: str, items: Sequence[Item]) -> Iterator[str]:
     if not items:
         return
@@ -66,17 +85,15 @@ def _items(title: str, items: Sequence[Item]) -> Iterator[str]:
 
 def _item(item: Item) -> str:
     severity = item.finding.severity if item.finding else ""
-    urgent = f"**{', '.join(flags(item).split('  ')[1:])}**" if flags(item) else ""
+    urgent = f"**{', '.join(flags(item))}**" if flags(item) else ""
     what = " ".join(filter(None, [code(item.id), severity, urgent]))
     return f"| {what} | {prose(item.message)} | {_place(item)} |"
 
 
 def _place(item: Item) -> str:
-    where = item.reasons[0].where
-    if where is None:
-        return ""
-    parts = [where.file, where.instruction]
-    return "<br>".join(code(part) for part in parts if part)
+    found = [reason.where for reason in item.reasons if reason.where]
+    parts = [part for where in found for part in (where.file, where.instruction)]
+    return "<br>".join(code(part) for part in dict.fromkeys(parts) if part)
 
 
 def _errors(errors: Sequence[str]) -> Iterator[str]:

@@ -7,15 +7,16 @@ from functools import cmp_to_key
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from sealmark.decision import Judgement, Reason, Remedy
     from sealmark.evidence.component import Component
     from sealmark.evidence.document import Evidence
-    from sealmark.evidence.inventory import Layer
+    from sealmark.evidence.inventory import Inventory
     from sealmark.evidence.vulnerability import Vulnerability
 
     Order = Callable[[str, str, str], int | None]
+    Findings = Mapping[tuple[str, str], Vulnerability]
 
 SEVERITIES = ("critical", "high", "medium", "low", "none", "unknown")
 
@@ -24,14 +25,31 @@ SEVERITIES = ("critical", "high", "medium", "low", "none", "unknown")
 class Item:
     """One thing that is wrong or not known, with all reasons that speak of it.
 
-    `id` is the vulnerability, setting or file, else the control. `label` names the component with
-    its version, empty where none is concerned.
+    `id` is the vulnerability, setting or file, else the control. A vulnerability of several
+    packages built from one source is one thing; `components` are the packages, and `name` is the
+    source's, empty where no package is concerned.
     """
 
     id: str
-    label: str
     reasons: tuple[Reason, ...]
+    components: tuple[Component, ...] = ()
+    name: str = ""
     finding: Vulnerability | None = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The packages with their versions, else what the reasons call them."""
+        if self.components:
+            return tuple(f"{component.name} {component.version}" for component in self.components)
+        return tuple(dict.fromkeys(filter(None, map(_purl, self.reasons))))
+
+    @property
+    def label(self) -> str:
+        """The package, or the source of several packages, with the version."""
+        versions = {component.version for component in self.components}
+        if len(self.components) > 1 and len(versions) == 1:
+            return f"{self.name} {versions.pop()}"
+        return " ".join(self.labels[:1]) + (" …" if len(self.labels) > 1 else "")
 
     @property
     def message(self) -> str:
@@ -51,23 +69,35 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing to do and the items it clears. `instead_of` are smaller changes it makes idle."""
+    """One thing to do and the items it clears.
+
+    `to` is the version an upgrade goes to, where one is known to clear all. `instead_of` are
+    smaller changes it makes idle.
+    """
 
     kind: str
     text: str
     items: tuple[Item, ...]
     target: str = ""
+    to: str | None = None
     instead_of: tuple[Change, ...] = ()
 
     @property
-    def labels(self) -> tuple[str, ...]:
-        """The components concerned, each once."""
-        return tuple(dict.fromkeys(item.label for item in self.items if item.label))
+    def components(self) -> tuple[Component, ...]:
+        """The packages concerned, each once."""
+        found = {c.purl: c for item in self.items for c in item.components}
+        return tuple(found.values())
 
     @property
     def ids(self) -> tuple[str, ...]:
         """What it clears, each once."""
         return tuple(dict.fromkeys(item.id for item in self.items))
+
+    @property
+    def instructions(self) -> tuple[str, ...]:
+        """The Dockerfile lines that brought the packages, each once; empty where one is unknown."""
+        places = (r.where.instruction if r.where else None for i in self.items for r in i.reasons)
+        return tuple(dict.fromkeys(place or "" for place in places))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +123,7 @@ def plan(judgement: Judgement, evidence: Evidence | None, order: Order | None = 
     unknowns = context.items(judgement.unknowns)
     changes = list(_changes(refusals or unknowns, order))
     return Plan(
-        changes=tuple(_ranked(_with_rebase(changes, context.layers))),
+        changes=tuple(_ranked(_with_rebase(changes, evidence.inventory if evidence else None))),
         refusals=refusals,
         unknowns=unknowns,
         warnings=warnings,
@@ -107,11 +137,10 @@ class _Context:
     def __init__(self, evidence: Evidence | None) -> None:
         inventory = evidence.inventory if evidence else None
         known = evidence.vulnerabilities if evidence else None
-        self.layers: tuple[Layer, ...] = inventory.layers if inventory else ()
         self._components: dict[str, Component] = (
             {component.purl: component for component in inventory.components} if inventory else {}
         )
-        self._findings = {
+        self._findings: Findings = {
             (found.id, found.component): found for found in (known.findings if known else ())
         }
 
@@ -119,30 +148,49 @@ class _Context:
         """Put reasons about the same thing together, the worst first."""
         groups: dict[tuple[str, str], list[Reason]] = {}
         for reason in reasons:
-            purl = (reason.where.component if reason.where else None) or ""
-            groups.setdefault((reason.subject_id or reason.message, purl), []).append(reason)
-        items = [self._item(purl, group) for (_, purl), group in groups.items()]
+            subject = self._subject(reason)
+            groups.setdefault((reason.subject_id or reason.message, subject), []).append(reason)
+        items = [self._item(group) for group in groups.values()]
         return tuple(sorted(items, key=_badness))
 
-    def _item(self, purl: str, reasons: Sequence[Reason]) -> Item:
-        component = self._components.get(purl)
+    def _subject(self, reason: Reason) -> str:
+        """Return what is upgraded together: the source package, else the package."""
+        component = self._components.get(_purl(reason))
+        return f"{component.type}:{_source(component)}" if component else _purl(reason)
+
+    def _item(self, reasons: Sequence[Reason]) -> Item:
         first = reasons[0]
+        purls = list(dict.fromkeys(map(_purl, reasons)))
+        components = tuple(self._components[purl] for purl in purls if purl in self._components)
+        found = (self._findings.get((first.subject_id or "", purl)) for purl in purls)
         return Item(
             id=first.subject_id or first.control,
-            label=f"{component.name} {component.version}" if component else purl,
             reasons=tuple(reasons),
-            finding=self._findings.get((first.subject_id or "", purl)),
+            components=components,
+            name=_source(components[0]) if components else "",
+            finding=min(filter(None, found), key=_severity, default=None),
         )
 
 
-def _badness(item: Item) -> tuple[int, float, float, str, str]:
-    """Order: exploited, by severity, by likelihood; what is no vulnerability comes after high."""
-    found = item.finding
-    if found is None:
-        return (1, SEVERITIES.index("high") + 0.5, 0.0, item.id, item.label)
+def _purl(reason: Reason) -> str:
+    return (reason.where.component if reason.where else None) or ""
+
+
+def _source(component: Component) -> str:
+    return component.source.name if component.source else component.name
+
+
+def _severity(found: Vulnerability) -> tuple[int, float, float]:
+    """Order: exploited, by severity, by likelihood of exploitation."""
     epss = found.exploitability.probability if found.exploitability else 0.0
     exploited = 0 if found.exploited or found.kind == "malicious" else 1
-    return (exploited, SEVERITIES.index(found.severity), -epss, item.id, item.label)
+    return (exploited, SEVERITIES.index(found.severity), -epss)
+
+
+def _badness(item: Item) -> tuple[tuple[int, float, float], str, str]:
+    """Order: the worst finding first; what is no vulnerability comes after high."""
+    no_finding = (1, SEVERITIES.index("high") + 0.5, 0.0)
+    return (_severity(item.finding) if item.finding else no_finding, item.id, item.label)
 
 
 def _changes(items: Sequence[Item], order: Order | None) -> Iterator[Change]:
@@ -152,20 +200,24 @@ def _changes(items: Sequence[Item], order: Order | None) -> Iterator[Change]:
         if remedy is not None and remedy.kind != "none":
             groups.setdefault((remedy.kind, remedy.target or remedy.text), []).append(item)
     for (kind, target), group in groups.items():
-        remedies = [item.remedy for item in group if item.remedy]
-        text = _upgrade_text(target, remedies, order) if kind == "upgrade" else remedies[0].text
-        yield Change(kind, text, tuple(group), target)
+        remedies = [r.remedy for item in group for r in item.reasons if r.remedy]
+        if kind == "upgrade":
+            yield _upgrade(target, group, [one for one in remedies if one.kind == kind], order)
+        else:
+            yield Change(kind, remedies[0].text, tuple(group), target)
 
 
-def _upgrade_text(target: str, remedies: Sequence[Remedy], order: Order | None) -> str:
+def _upgrade(
+    target: str, group: Sequence[Item], remedies: Sequence[Remedy], order: Order | None
+) -> Change:
     """Name the version that is high enough for all, or all versions where nobody can order them."""
     type_, _, name = target.partition(":")
     versions = list(dict.fromkeys(remedy.to for remedy in remedies if remedy.to))
     if not versions:
-        return remedies[0].text
+        return Change("upgrade", remedies[0].text, tuple(group), target)
     highest = _highest(type_, versions, order)
     wanted = highest or f"the newest of {', '.join(versions)}"
-    return f"upgrade {name or target} to {wanted}"
+    return Change("upgrade", f"upgrade {name or target} to {wanted}", tuple(group), target, highest)
 
 
 def _highest(type_: str, versions: Sequence[str], order: Order | None) -> str | None:
@@ -180,30 +232,39 @@ def _highest(type_: str, versions: Sequence[str], order: Order | None) -> str | 
     return max(versions, key=cmp_to_key(compared))
 
 
-def _with_rebase(changes: Sequence[Change], layers: Sequence[Layer]) -> Iterator[Change]:
-    """Offer a newer base image where most of what upgrades would clear lies in the lowest layer.
+def _with_rebase(changes: Sequence[Change], inventory: Inventory | None) -> Iterator[Change]:
+    """Offer another base image where it clears what several upgrades would.
 
-    The lowest layer is the only one known to be the base's. Where policy already asks for
-    another base, that change clears these items too.
+    Which layers are the base's is the inventory's guess, and shown as one. Where policy already
+    asks for another base, that change clears these items too.
     """
+    layers = _base_layers(inventory)
     upgrades = [change for change in changes if change.kind == "upgrade"]
-    in_base = [item for change in upgrades for item in change.items if _is_in(item, layers)]
-    total = sum(len(change.items) for change in upgrades)
     idle = [c for c in upgrades if all(_is_in(item, layers) for item in c.items)]
-    if len(layers) < 2 or len(idle) < 2 or 2 * len(in_base) <= total:
+    if len(idle) < 2:
         yield from changes
         return
     asked = next((change for change in changes if change.kind == "rebase"), None)
-    base = asked or Change(
-        "rebase", "rebuild on a newer base image, once it has the fixes", (), layers[0].instruction
-    )
+    base = asked or Change("rebase", _rebase_text(inventory), (), "base")
+    in_base = [item for change in upgrades for item in change.items if _is_in(item, layers)]
     yield replace(base, items=(*base.items, *in_base), instead_of=tuple(_ranked(idle)))
     yield from (change for change in changes if change is not asked and change not in idle)
 
 
-def _is_in(item: Item, layers: Sequence[Layer]) -> bool:
-    where = item.reasons[0].where
-    return bool(layers) and where is not None and where.layer == layers[0].digest
+def _base_layers(inventory: Inventory | None) -> frozenset[str]:
+    if inventory is None or inventory.base is None:
+        return frozenset()
+    return frozenset(layer.digest for layer in inventory.layers[: inventory.base.layers])
+
+
+def _rebase_text(inventory: Inventory | None) -> str:
+    base = inventory.base if inventory else None
+    name = f" {base.name}" if base and base.name and base.stated_by == "annotation" else ""
+    return f"change the base image{name} to one with the fixes"
+
+
+def _is_in(item: Item, layers: frozenset[str]) -> bool:
+    return all(reason.where is not None and reason.where.layer in layers for reason in item.reasons)
 
 
 def _ranked(changes: Iterable[Change]) -> list[Change]:

@@ -101,9 +101,14 @@ def _results(
             "locations": [_location(reason.where, image)],
             "partialFingerprints": {FINGERPRINT: f"{fingerprint}:{seen[fingerprint]}"},
         }
-        if reason.subject_id:
-            result["properties"] = {"subject": reason.subject_id}
+        about = {"subject": reason.subject_id, **_layer(reason.where)}
+        if any(about.values()):
+            result["properties"] = {name: text for name, text in about.items() if text}
         yield result
+
+
+def _layer(where: Where | None) -> dict[str, str | None]:
+    return {"layer": where.layer, "instruction": where.instruction} if where else {}
 
 
 def _words(reason: Reason) -> str:

@@ -1,20 +1,38 @@
-"""The answer as a person reads it: the verdict, what to do, why, what is not known, the proof."""
+"""The answer as a person reads it: the verdict, what to do, why, what is not known, the proof.
+
+It fits one screen: what clears most and what is worst are shown, the rest is counted. `--all`
+shows everything.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from sealmark.cli.render.fixes import dockerfile_lines
 from sealmark.cli.render.text import Page, Style, cells, clip_middle, pad, printable
+from sealmark.cli.render.words import (
+    base_words,
+    concerned,
+    counted,
+    flags,
+    named,
+    origin,
+    short_digest,
+    summary,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sealmark.cli.render.plan import Change, Item, Plan
+    from sealmark.cli.render.plan import Change, Item
     from sealmark.cli.render.view import View
 
-MOST_CHANGES = 10
-MOST_ITEMS = 20
-_MOST_NAMES = 4
+MOST_CHANGES = 5
+MOST_ITEMS = 6
+MOST_UNKNOWNS = 4
+_PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,99}", re.ASCII)
+_EVERYTHING = 1_000_000
 _ROOM_FOR_NAME = 30
 _STYLES: dict[str, Style] = {"allow": "good", "deny": "bad", "unknown": "doubt"}
 _SEVERITY_STYLES: dict[str, Style] = {"critical": "bad", "high": "bad", "medium": "doubt"}
@@ -24,11 +42,11 @@ def render(view: View) -> str:
     """Return the page."""
     page = Page(view.terminal)
     _verdict(page, view)
-    _changes(page, view.plan)
-    _items(page, "Refused", view.plan.refusals)
-    _unknowns(page, view.plan.unknowns)
-    _items(page, "Warnings", view.plan.warnings)
-    _errors(page, view.plan.errors)
+    _changes(page, view)
+    _items(page, "Refused", view.plan.refusals, view)
+    _unknowns(page, view)
+    _items(page, "Warnings", view.plan.warnings, view)
+    _errors(page, view)
     _footer(page, view)
     return page.text()
 
@@ -52,104 +70,123 @@ def _verdict(page: Page, view: View) -> None:
     page.line((word, _STYLES[judgement.verdict]), "  ", (name, "strong"), "  ", tail)
 
 
-def _changes(page: Page, found: Plan) -> None:
-    if not found.changes:
+def _changes(page: Page, view: View) -> None:
+    changes = view.plan.changes
+    if not changes:
         return
     page.heading("What to do")
-    total = len(found.refusals or found.unknowns)
-    for number, change in enumerate(found.changes[:MOST_CHANGES], 1):
+    total = len(view.plan.refusals or view.plan.unknowns)
+    most = _EVERYTHING if view.everything else MOST_CHANGES
+    for number, change in enumerate(changes[:most], 1):
         clears = f"clears {len(change.items)} of {total}"
         room = max(page.width - 7 - len(clears), 20)
         text = printable(change.text)
         if cells(text) <= room:
             page.line(f"{number:>3}. {pad(text, room)}", (clears, "faint"))
         else:
-            page.paragraph(f"{number:>3}. {text} ({clears})", indent=0)
-        _details(page, change)
-    _more(page, len(found.changes) - MOST_CHANGES)
+            page.item(f"{number:>3}. ", f"{text} ({clears})")
+        _details(page, change, view)
+    left = changes[most:]
+    _more(page, len(left), f", which clear {sum(len(change.items) for change in left)}")
+    _commands(page, changes)
 
 
-def _details(page: Page, change: Change) -> None:
-    if change.kind == "rebase" and change.instead_of:
-        smaller = "; ".join(part.text for part in change.instead_of[:_MOST_NAMES])
-        rest = len(change.instead_of) - _MOST_NAMES
+def _details(page: Page, change: Change, view: View) -> None:
+    if change.instead_of:
+        known = base_words(view.evidence.inventory)
+        if known:
+            page.paragraph(f"base: {known}", indent=5, style="faint")
+        smaller = "; ".join(part.text for part in change.instead_of[:MOST_CHANGES])
+        rest = len(change.instead_of) - MOST_CHANGES
         smaller += f"; and {rest} more" if rest > 0 else ""
-        if change.target:
-            page.line((f"lowest layer: {change.target}", "faint"), indent=5)
         page.paragraph(f"instead of: {smaller}", indent=5, style="faint")
     elif change.kind in {"upgrade", "remove"}:
-        concerned = f"{named(change.labels)}: {named(change.ids)}"
-        page.paragraph(concerned, indent=5, style="faint")
+        about = " · ".join(filter(None, [concerned(change), origin(change)]))
+        page.line((about or named(change.ids), "faint"), indent=5)
 
 
-def _items(page: Page, title: str, items: Sequence[Item]) -> None:
+def _commands(page: Page, changes: Sequence[Change]) -> None:
+    lines = dockerfile_lines(changes)
+    if lines:
+        waiting = any(change.instead_of for change in changes)
+        page.heading("Until there is such a base, in the Dockerfile" if waiting else "Dockerfile")
+    for line in lines:
+        page.command(line, indent=2)
+
+
+def _items(page: Page, title: str, items: Sequence[Item], view: View) -> None:
     if not items:
         return
-    page.heading(title)
-    shown = items[:MOST_ITEMS]
+    page.heading(f"{title}: {summary(items)}")
+    shown = items[: _EVERYTHING if view.everything else MOST_ITEMS]
     widths = (
         min(max(cells(printable(item.id)) for item in shown), 28),
         min(max(cells(printable(item.label)) for item in shown), 36),
     )
     for item in shown:
         _item(page, item, widths)
-    _more(page, len(items) - MOST_ITEMS)
+        if view.everything:
+            _because(page, item)
+    _more(page, len(items) - len(shown))
+    if not view.everything:
+        controls = dict.fromkeys(control for item in items for control in item.controls)
+        page.paragraph(f"by {', '.join(controls)}", indent=6, style="faint")
 
 
 def _item(page: Page, item: Item, widths: tuple[int, int]) -> None:
     found = item.finding
     if found is None:
         page.paragraph(item.message, indent=2)
-    else:
-        fix = f"→ {found.fixed_in}" if found.fixed_in else "no fix"
-        severity = pad(found.severity, 8)
-        page.line(
-            pad(printable(item.id), widths[0]),
-            "  ",
-            (severity, _SEVERITY_STYLES[found.severity])
-            if found.severity in _SEVERITY_STYLES
-            else severity,
-            "  ",
-            pad(printable(item.label), widths[1]),
-            "  ",
-            fix,
-            (flags(item), "bad"),
-            indent=2,
-        )
-    where = item.reasons[0].where
-    place = (where.instruction or where.file or "") if where else ""
-    page.line((" · ".join(filter(None, [", ".join(item.controls), place])), "faint"), indent=6)
+        return
+    severity = pad(found.severity, 8)
+    style = _SEVERITY_STYLES.get(found.severity)
+    page.line(
+        pad(printable(item.id), widths[0]),
+        "  ",
+        (severity, style) if style else severity,
+        "  ",
+        pad(printable(item.label), widths[1]),
+        "  ",
+        f"→ {found.fixed_in}" if found.fixed_in else "no fix",
+        ("".join(f"  {mark}" for mark in flags(item)), "bad"),
+        indent=2,
+    )
 
 
-def flags(item: Item) -> str:
-    """Return what makes a finding urgent: known exploited, malicious, likely to be exploited."""
-    found = item.finding
-    if found is None:
-        return ""
-    marks = "  malicious" if found.kind == "malicious" else ""
-    marks += "  KEV" if found.exploited else ""
-    if found.exploitability and found.exploitability.probability >= 0.01:
-        marks += f"  EPSS {found.exploitability.probability:.0%}"
-    return marks
+def _because(page: Page, item: Item) -> None:
+    """Add who refused, which packages, and where they came from."""
+    places = [r.where.instruction or r.where.file or "" for r in item.reasons if r.where]
+    packages = named(item.labels) if len(item.labels) > 1 else ""
+    told = [", ".join(item.controls), packages, named(list(dict.fromkeys(places)))]
+    page.line((" · ".join(filter(None, told)), "faint"), indent=6)
 
 
-def _unknowns(page: Page, items: Sequence[Item]) -> None:
+def _unknowns(page: Page, view: View) -> None:
+    items = view.plan.unknowns
     if not items:
         return
     page.heading("Not known")
-    for item in items[:MOST_ITEMS]:
+    shown = items[: _EVERYTHING if view.everything else MOST_UNKNOWNS]
+    for item in shown:
         page.paragraph(item.message, indent=2)
-        step = f"next: {item.remedy.text}" if item.remedy else "next: look into it by hand"
-        page.paragraph(f"{', '.join(item.controls)} · {step}", indent=6, style="faint")
-    _more(page, len(items) - MOST_ITEMS)
+    _more(page, len(items) - len(shown))
+    for step in dict.fromkeys(map(_next_step, shown)):
+        page.paragraph(step, indent=6, style="faint")
 
 
-def _errors(page: Page, errors: Sequence[str]) -> None:
+def _next_step(item: Item) -> str:
+    step = item.remedy.text if item.remedy else "look into it by hand"
+    return f"{', '.join(item.controls)} · next: {step}"
+
+
+def _errors(page: Page, view: View) -> None:
+    errors = view.plan.errors
     if errors:
         page.heading("Errors, each of which refuses")
-        for error in errors[:MOST_ITEMS]:
+        shown = errors[: _EVERYTHING if view.everything else MOST_ITEMS]
+        for error in shown:
             page.paragraph(error, indent=2)
-        _more(page, len(errors) - MOST_ITEMS)
+        _more(page, len(errors) - len(shown))
 
 
 def _footer(page: Page, view: View) -> None:
@@ -161,27 +198,11 @@ def _footer(page: Page, view: View) -> None:
         page.line((proof, "faint"))
     explained = next(iter([*view.plan.refusals, *view.plan.unknowns, *view.plan.warnings]), None)
     if explained:
-        subject = explained.id if explained.finding else explained.controls[0]
+        is_plain = explained.finding and _PLAIN_ID.fullmatch(explained.id)
+        subject = explained.id if is_plain else explained.controls[0]
         page.line((f"Learn more: sealmark explain {subject}", "faint"))
 
 
-def _more(page: Page, count: int) -> None:
+def _more(page: Page, count: int, what: str = "") -> None:
     if count > 0:
-        page.line((f"… and {count} more (--format json for all)", "faint"), indent=2)
-
-
-def counted(count: int, noun: str) -> str:
-    """Return `3 refusals`, `1 refusal`, or nothing for none."""
-    return f"{count} {noun}{'' if count == 1 else 's'}" if count else ""
-
-
-def named(names: Sequence[str]) -> str:
-    """Return the first few names, and how many there are beyond."""
-    rest = len(names) - _MOST_NAMES
-    return ", ".join(names[:_MOST_NAMES]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def short_digest(digest: str) -> str:
-    """Return a digest as people quote it: twelve digits."""
-    algorithm, colon, content = digest.partition(":")
-    return f"{algorithm}{colon}{content[:12]}"
+        page.line((f"… and {count} more{what} (--all shows everything)", "faint"), indent=2)

@@ -142,6 +142,22 @@ class Page:
         for line in wrap(printable(text), self.width - indent):
             self._lines.append(" " * indent + self._painted(line, style))
 
+    def item(self, mark: str, text: str) -> None:
+        """Add a text with a mark before its first line."""
+        lines = wrap(printable(text), self.width - len(mark))
+        self._lines.append(mark + next(lines))
+        self._lines += [" " * len(mark) + line for line in lines]
+
+    def command(self, text: str, indent: int = 0) -> None:
+        """Add a shell command, broken so that it can be copied: no word is cut."""
+        line, lead = "", indent
+        for word in printable(text).split(" "):
+            if line and lead + len(line) + len(word) + 3 > self.width:
+                self._lines.append(f"{' ' * lead}{line} \\")
+                line, lead = "", indent + 4
+            line = f"{line} {word}" if line else word
+        self._lines.append(" " * lead + line)
+
     def heading(self, text: str) -> None:
         """Begin a section."""
         self._lines.append("")

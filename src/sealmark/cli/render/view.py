@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class View:
     """A decision with its evidence, where the ledger has it, and how it is to be shown.
 
-    `image` is the reference as it was asked for.
+    `image` is the reference as it was asked for. `everything` asks a table to leave nothing out.
     """
 
     decision: Decision
@@ -26,6 +26,7 @@ class View:
     image: str
     index: int | None
     terminal: Terminal = field(default_factory=Terminal)
+    everything: bool = False
 
 
 @dataclass(frozen=True, slots=True)
