@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sealmark.artifact.image import as_written
 from sealmark.artifact.manifest import (
     LARGEST_CONFIG,
     LARGEST_MANIFEST,
@@ -150,3 +151,19 @@ def test_endless_and_bottomless_documents_are_refused() -> None:
         parse_config(deep)
     with pytest.raises(ManifestError, match="cannot be read"):
         parse_manifest(RawManifest(b'{"x":' + b"[" * 2_000_000, ""))
+
+
+@pytest.mark.parametrize(
+    ("recorded", "written"),
+    [
+        ('/bin/sh -c #(nop)  CMD ["bash"]', 'CMD ["bash"]'),
+        ("/bin/sh -c apt-get update", "RUN apt-get update"),
+        ("RUN /bin/sh -c apt-get update # buildkit", "RUN apt-get update"),
+        ("RUN |2 A=1 B=x y /bin/sh -c make\ninstall # buildkit", "RUN make\ninstall"),
+        ("COPY . /bin/sh -c # buildkit", "COPY . /bin/sh -c"),
+        ("RUN ls # buildkit", "RUN ls"),
+        ("", ""),
+    ],
+)
+def test_what_builders_record_is_shown_as_it_was_written(recorded: str, written: str) -> None:
+    assert as_written(recorded) == written

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sealmark.artifact.source import ImageSource
 
 _DEEPEST_INDEX = 3
-_SHELL = re.compile(r"^/bin/sh -c (#\(nop\)\s*)?")
+_SHELL = re.compile(r"^(?:RUN (?:\|[0-9]+ .*?)?)?/bin/sh -c (#\(nop\)\s*)?", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,9 @@ def command(
     parameters = _parameters(severity, max_advisory_age, end_of_life)
     answer = _answer(image, source, database, parameters, owner, now or clock())
     terminal = terminal_for(output)
-    write_output(render_decision(style, answer, image, terminal, everything=everything), output)
+    write_output(
+        render_decision(style, answer, image, terminal, everything=everything), output, style
+    )
     return EXIT_CODES[answer.decision.judgement.verdict]
 
 

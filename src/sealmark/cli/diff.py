@@ -56,4 +56,4 @@ def command(
     new = take_evidence(after, source, state, database)
     difference = compare(old, new, version_order)
     text = render_difference(style, difference, (before, after), terminal_for(output))
-    write_output(text, output)
+    write_output(text, output, style)

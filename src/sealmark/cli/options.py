@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sealmark.errors import ServiceError, UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -128,9 +130,23 @@ def terminal_for(output: Path) -> Terminal | None:
     return terminal_of(sys.stdout, os.environ)
 
 
-def write_output(text: str, output: Path) -> None:
-    """Write `text` to `output`, in place of what was there, or to standard output."""
-    if str(output) == "-":
-        click.echo(text, nl=not text.endswith("\n"))
+def write_output(text: str, output: Path, style: str) -> None:
+    """Write `text` to `output`, in place of what was there, or to standard output.
+
+    A format for machines is UTF-8 whatever the terminal's encoding. Whoever stops reading early
+    has seen enough: that changes nothing. Raises UsageError for a file that cannot be written,
+    ServiceError where standard output cannot.
+    """
+    whole = text if text.endswith("\n") else text + "\n"
+    if str(output) != "-":
+        try:
+            output.write_text(whole, encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{output}: {error.strerror}") from error
         return
-    output.write_text(text if text.endswith("\n") else text + "\n", encoding="utf-8")
+    try:
+        click.echo(whole if style == "table" else whole.encode(), nl=False)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing to flush at exit
+        if not isinstance(error, BrokenPipeError):
+            raise ServiceError(f"standard output: {error.strerror}") from error

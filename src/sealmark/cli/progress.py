@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sealmark.artifact.manifest import Descriptor, RawManifest
     from sealmark.artifact.source import ImageSource
 
+_ROOM_FOR_BAR = 60
+
 
 @contextmanager
 def watched(source: ImageSource, image: Image, stream: TextIO) -> Iterator[ImageSource]:
@@ -64,6 +66,9 @@ def _counted(chunks: Iterator[bytes], progress: Progress, task: TaskID) -> Itera
 def _bars(stream: TextIO) -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn
+    from rich.table import Column
 
-    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn(binary_units=True)
-    return Progress(*columns, console=Console(file=stream), transient=True)
+    console = Console(file=stream)
+    read = DownloadColumn(binary_units=True, table_column=Column(no_wrap=True))
+    bar = [BarColumn()] if console.width >= _ROOM_FOR_BAR else []
+    return Progress(TextColumn("{task.description}"), *bar, read, console=console, transient=True)

@@ -45,4 +45,4 @@ def command(
     """
     evidence = take_evidence(image, source, current_state(), database)
     at = clock().isoformat(timespec="seconds").replace("+00:00", "Z")
-    write_output(render_evidence(style, evidence, image, at, terminal_for(output)), output)
+    write_output(render_evidence(style, evidence, image, at, terminal_for(output)), output, style)

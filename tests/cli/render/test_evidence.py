@@ -248,6 +248,8 @@ def test_a_long_name_keeps_both_ends() -> None:
 class Stream:
     """Stands for a stream that is a terminal, or is none."""
 
+    encoding = "utf-8"
+
     def __init__(self, *, terminal: bool) -> None:
         self._terminal = terminal
 
@@ -261,3 +263,10 @@ def test_colour_needs_a_terminal_and_no_objection() -> None:
     assert not terminal_of(terminal, {"NO_COLOR": "1"}).colour
     assert not terminal_of(terminal, {"TERM": "dumb"}).colour
     assert terminal_of(pipe, {}) == Terminal(100, colour=False)
+
+
+@settings(deadline=None)
+@given(HOSTILE, st.sampled_from(["ascii", "latin-1", "shift_jis", "utf-8"]))
+def test_a_table_is_in_the_encoding_of_its_terminal(text: str, encoding: str) -> None:
+    terminal = Terminal(encoding=encoding)
+    assert render_decision("table", hostile_answer(text), text, terminal).encode(encoding)

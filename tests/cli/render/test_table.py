@@ -128,7 +128,7 @@ def test_a_long_denial_fits_a_screen_and_says_how_to_see_the_rest() -> None:
             page = table(crowd(count), Terminal(width))
             assert page.count("\n") <= 42, page
     page = table(crowd(20))
-    assert "… and 75 more (--all shows everything)" in page
+    assert "… and 76 more (--all shows everything)" in page
     whole = render_decision("table", answer(crowd(20)), IMAGE, everything=True)
     assert "more (--all" not in whole
     assert whole.count("CVE-2024-lib") == 80 + 1, "each once, and the one to learn more about"
@@ -182,7 +182,7 @@ What to do
   1. change the base image docker.io/library/debian:12 to one with the fixes       clears 24 of 25
      base: its annotation names docker.io/library/debian:12 (sha256:cccccccccccc); guessed (likely):
      the lowest layer of 2, as CMD ["bash"] closes it in the history
-     instead of: upgrade source0 to 2; upgrade source1 to 2; upgrade source2 to 2
+     instead of 3 upgrades: source0, source1, source2
   2. set `USER 65532:65532` in the Dockerfile                                       clears 1 of 25
 
 Until there is such a base, in the Dockerfile

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from sealmark.cli.render.view import View
 
 MOST_CHANGES = 5
-MOST_ITEMS = 6
-MOST_UNKNOWNS = 4
+MOST_ITEMS = 5
+MOST_UNKNOWNS = 3
 _PLAIN_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._-]{0,99}", re.ASCII)
 _EVERYTHING = 1_000_000
 _ROOM_FOR_NAME = 30
@@ -96,10 +96,10 @@ def _details(page: Page, change: Change, view: View) -> None:
         known = base_words(view.evidence.inventory)
         if known:
             page.paragraph(f"base: {known}", indent=5, style="faint")
-        smaller = "; ".join(part.text for part in change.instead_of[:MOST_CHANGES])
-        rest = len(change.instead_of) - MOST_CHANGES
-        smaller += f"; and {rest} more" if rest > 0 else ""
-        page.paragraph(f"instead of: {smaller}", indent=5, style="faint")
+        upgrades = counted(len(change.instead_of), "upgrade")
+        smaller = [part.target.partition(":")[2] for part in change.instead_of]
+        listed = ", ".join(smaller) if view.everything else named(smaller)
+        page.paragraph(f"instead of {upgrades}: {listed}", indent=5, style="faint")
     elif change.kind in {"upgrade", "remove"}:
         about = " · ".join(filter(None, [concerned(change), origin(change)]))
         page.line((about or named(change.ids), "faint"), indent=5)
@@ -170,13 +170,14 @@ def _unknowns(page: Page, view: View) -> None:
     for item in shown:
         page.paragraph(item.message, indent=2)
     _more(page, len(items) - len(shown))
-    for step in dict.fromkeys(map(_next_step, shown)):
-        page.paragraph(step, indent=6, style="faint")
-
-
-def _next_step(item: Item) -> str:
-    step = item.remedy.text if item.remedy else "look into it by hand"
-    return f"{', '.join(item.controls)} · next: {step}"
+    steps: dict[str, list[str]] = {}
+    for item in shown:
+        step = item.remedy.text if item.remedy else "look into it by hand"
+        steps.setdefault(step, []).extend(item.controls)
+    for step, controls in steps.items():
+        page.paragraph(
+            f"{', '.join(dict.fromkeys(controls))} · next: {step}", indent=6, style="faint"
+        )
 
 
 def _errors(page: Page, view: View) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 PIPED_WIDTH = 100
 _NARROWEST = 40
 _WIDEST = 160
+# Our own marks for encodings without them; as wide as they are.
+_PLAIN = str.maketrans("→…·—", ">~-=")
 
 Style = Literal["good", "bad", "doubt", "strong", "faint"]
 Part = str | tuple[str, Style]
@@ -28,6 +30,11 @@ Part = str | tuple[str, Style]
 class Stream(Protocol):
     """Where output goes."""
 
+    @property
+    def encoding(self) -> str | None:
+        """Return the name of its encoding."""
+        ...
+
     def isatty(self) -> bool:
         """Tell whether a person reads it."""
         ...
@@ -35,19 +42,21 @@ class Stream(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """How wide the output is, in cells, and whether it takes colour."""
+    """How wide the output is, in cells, whether it takes colour, and which characters."""
 
     width: int = PIPED_WIDTH
     colour: bool = False
+    encoding: str = "utf-8"
 
 
 def terminal_of(stream: Stream, environment: Mapping[str, str]) -> Terminal:
     """Return what `stream` is: plain unless it is a terminal (NO_COLOR: https://no-color.org)."""
+    encoding = stream.encoding or "utf-8"
     if not stream.isatty():
-        return Terminal()
+        return Terminal(encoding=encoding)
     columns = shutil.get_terminal_size((PIPED_WIDTH, 24)).columns
     colour = not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
-    return Terminal(min(max(columns, _NARROWEST), _WIDEST), colour)
+    return Terminal(min(max(columns, _NARROWEST), _WIDEST), colour, encoding)
 
 
 def printable(text: str) -> str:
@@ -124,6 +133,7 @@ class Page:
     def __init__(self, terminal: Terminal) -> None:
         self.width = terminal.width
         self._colour = terminal.colour
+        self._encoding = terminal.encoding
         self._lines: list[str] = []
 
     def line(self, *parts: Part, indent: int = 0) -> None:
@@ -164,8 +174,14 @@ class Page:
         self.line((text, "strong"))
 
     def text(self) -> str:
-        """Return the page, with a newline at its end."""
-        return "\n".join(self._lines) + "\n"
+        """Return the page, with a newline at its end, in what its encoding can say."""
+        page = "\n".join(self._lines) + "\n"
+        try:
+            page.encode(self._encoding)
+        except UnicodeEncodeError:
+            plain = page.translate(_PLAIN).encode(self._encoding, "backslashreplace")
+            return plain.decode(self._encoding)
+        return page
 
     def _painted(self, text: str, style: Style | None) -> str:
         if not self._colour or style is None or not text:
