@@ -39,7 +39,7 @@ from sealmark.errors import UsageError
 from sealmark.evidence.component import Location
 from sealmark.evidence.diff import Difference, compare
 from sealmark.evidence.document import Evidence
-from sealmark.evidence.inventory import Problem
+from sealmark.evidence.inventory import Base, Problem
 from sealmark.evidence.schema import evidence_schema
 from sealmark.evidence.settings import Secret, Settings
 from sealmark.evidence.vulnerability import Coverage
@@ -101,6 +101,21 @@ Could not be read: 1
   /srv/x.json: not JSON
 """
     )
+
+
+def test_what_is_told_of_the_base_image_says_how_it_is_known() -> None:
+    bases = {
+        Base(layers=1, confidence="possible", because="it has the system"): (
+            "Base image: guessed (possible): the lowest layer of 2, as it has the system"
+        ),
+        Base(name="debian:12", stated_by="label", digest="sha256:" + "c" * 64): (
+            "Base image: its label, perhaps an inherited one, names debian:12 (sha256:cccccccccccc)"
+        ),
+    }
+    for base, told in bases.items():
+        inventory = msgspec.structs.replace(INVENTORY, base=base)
+        evidence = msgspec.structs.replace(REFUSED, inventory=inventory)
+        assert f"\n{told}\n" in render_evidence("table", evidence, IMAGE, AT)
 
 
 def test_evidence_that_nobody_gathered_is_not_shown_as_clean() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.answers import (
     ALLOWED,
+    CURL,
     IMAGE,
     INVENTORY,
     REFUSED,
@@ -22,7 +23,7 @@ from tests.support.hostile import HOSTILE, hostile_answer
 
 from sealmark.cli.render import render_decision
 from sealmark.cli.render.text import Terminal, cells
-from sealmark.evidence.component import Location
+from sealmark.evidence.component import Location, Origin
 from sealmark.evidence.inventory import Base, Problem
 
 if TYPE_CHECKING:
@@ -132,6 +133,16 @@ def test_a_long_denial_fits_a_screen_and_says_how_to_see_the_rest() -> None:
     whole = render_decision("table", answer(crowd(20)), IMAGE, everything=True)
     assert "more (--all" not in whole
     assert whole.count("CVE-2024-lib") == 80 + 1, "each once, and the one to learn more about"
+
+
+def test_where_nobody_knows_which_layer_brought_a_package_the_page_says_so() -> None:
+    curl = msgspec.structs.replace(
+        CURL, where=Origin(path="/var/lib/dpkg/status", unknown="a copy could not be read")
+    )
+    evidence = msgspec.structs.replace(
+        REFUSED, inventory=msgspec.structs.replace(INVENTORY, components=(curl,))
+    )
+    assert "curl 7.88.1-10 · brought by a layer that is not known\n" in table(evidence)
 
 
 def test_who_refused_and_what_brought_it_stands_in_the_whole_page() -> None:

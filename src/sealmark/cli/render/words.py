@@ -70,7 +70,9 @@ def concerned(change: Change) -> str:
 
 
 def origin(change: Change) -> str:
-    """Return the Dockerfile line that brought the packages of a change, where that is known."""
+    """Return the Dockerfile line that brought the packages of a change, or that nobody knows."""
+    if any(component.where and component.where.unknown for component in change.components):
+        return "brought by a layer that is not known"
     lines = change.instructions
     if len(lines) != 1:
         return f"{len(lines)} Dockerfile lines" if lines and all(lines) else ""
