@@ -9,6 +9,7 @@ from tests.support.answers import CURL, LIBSSL, OPENSSL, REFUSED, SUBJECT, answe
 from sealmark.cli.render.order import version_order
 from sealmark.cli.render.plan import Plan, plan
 from sealmark.decision import Judgement, PolicyIdentity, Reason, Remedy, Where
+from sealmark.evidence.component import Location
 from sealmark.evidence.document import Evidence
 from sealmark.evidence.inventory import Base
 from sealmark.evidence.vulnerability import Exploitability, Exploited, Vulnerability
@@ -154,6 +155,14 @@ def test_the_base_is_called_by_its_name_where_that_is_not_inherited(
     holes, components = base_holes(2)
     base = Base(layers=1, name="debian:12", stated_by=stated_by)
     assert texts(found(*holes, components=components, base=base))[0] == text
+
+
+def test_in_an_image_without_a_package_manager_only_another_base_helps() -> None:
+    holes, (one,) = base_holes(1)
+    place = Location("/var/lib/dpkg/status.d/lib0", 0)
+    distroless = msgspec.structs.replace(one, locations=(place,))
+    given = found(*holes, components=(distroless,), base=Base(layers=1))
+    assert texts(given)[0] == "change the base image to one with the fixes"
 
 
 def test_no_other_base_is_offered_where_nobody_knows_which_layers_are_its_own() -> None:

@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sealmark.cli.render.plan import lacks_manager
 from sealmark.cli.render.words import counted
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def _why_not(one: _Wanted) -> str:
         return _UNNAMEABLE
     if component.type == "npm":
         return _why_not_npm(path)
-    if path.startswith("/var/lib/dpkg/status.d/"):
+    if lacks_manager(component):
         return NO_MANAGER
     return _OF_SYSTEM if path.startswith("/usr/lib/python3/dist-packages/") else ""
 

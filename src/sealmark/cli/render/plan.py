@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Order = Callable[[str, str, str], int | None]
     Findings = Mapping[tuple[str, str], Vulnerability]
 
+_DISTROLESS = "/var/lib/dpkg/status.d/"
 SEVERITIES = ("critical", "high", "medium", "low", "none", "unknown")
 
 
@@ -233,7 +234,7 @@ def _highest(type_: str, versions: Sequence[str], order: Order | None) -> str | 
 
 
 def _with_rebase(changes: Sequence[Change], inventory: Inventory | None) -> Iterator[Change]:
-    """Offer another base image where it clears what several upgrades would.
+    """Offer another base image where it clears what several upgrades would, or nothing else can.
 
     Which layers are the base's is the inventory's guess, and shown as one. Where policy already
     asks for another base, that change clears these items too.
@@ -241,7 +242,7 @@ def _with_rebase(changes: Sequence[Change], inventory: Inventory | None) -> Iter
     layers = _base_layers(inventory)
     upgrades = [change for change in changes if change.kind == "upgrade"]
     idle = [c for c in upgrades if all(_is_in(item, layers) for item in c.items)]
-    if len(idle) < 2:
+    if len(idle) < 2 and not any(lacks_manager(c) for change in idle for c in change.components):
         yield from changes
         return
     asked = next((change for change in changes if change.kind == "rebase"), None)
@@ -249,6 +250,11 @@ def _with_rebase(changes: Sequence[Change], inventory: Inventory | None) -> Iter
     in_base = [item for change in upgrades for item in change.items if _is_in(item, layers)]
     yield replace(base, items=(*base.items, *in_base), instead_of=tuple(_ranked(idle)))
     yield from (change for change in changes if change is not asked and change not in idle)
+
+
+def lacks_manager(component: Component) -> bool:
+    """Tell whether a package is one that no package manager in the image can upgrade."""
+    return any(place.path.startswith(_DISTROLESS) for place in component.locations)
 
 
 def _base_layers(inventory: Inventory | None) -> frozenset[str]:

@@ -117,7 +117,7 @@ def _commands(page: Page, changes: Sequence[Change]) -> None:
 def _items(page: Page, title: str, items: Sequence[Item], view: View) -> None:
     if not items:
         return
-    page.heading(f"{title}: {summary(items)}")
+    page.heading(": ".join(filter(None, [title, summary(items)])))
     shown = items[: _EVERYTHING if view.everything else MOST_ITEMS]
     widths = (
         min(max(cells(printable(item.id)) for item in shown), 28),

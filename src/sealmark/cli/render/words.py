@@ -36,7 +36,12 @@ def short_digest(digest: str) -> str:
 
 
 def summary(items: Sequence[Item]) -> str:
-    """Return how bad items are: `2 known exploited, 1 critical, 3 high, 1 other`."""
+    """Return how bad items are: `2 known exploited, 1 critical, 3 high, 1 other`.
+
+    Nothing where none of them is a vulnerability.
+    """
+    if not any(item.finding for item in items):
+        return ""
     exploited = sum(bool(item.finding and item.finding.exploited) for item in items)
     counts = Counter(item.finding.severity if item.finding else "other" for item in items)
     told = [f"{exploited} known exploited"] if exploited else []
