@@ -207,6 +207,106 @@ def test_a_file_in_place_of_a_directory_hides_everything_under_it() -> None:
     assert [e.path for _, e in RootFs((base, top)).walk()] == [b"a"]
 
 
+def paths(layer: Layer) -> list[bytes]:
+    return sorted(entry.path for entry in layer)
+
+
+def test_what_is_no_directory_replaces_one_with_all_that_was_in_it() -> None:
+    for what in (b"now a file", "-> elsewhere", "= b"):
+        layer, _ = read(
+            tar(("b", b"1"), ("a/x/y", b"1"), ("a/z", b"1"), ("a-c", b"1"), ("a", what))
+        )
+        assert paths(layer) == [b"a", b"a-c", b"b"]
+
+
+def test_a_directory_may_come_back_after_it_was_replaced() -> None:
+    layer, _ = read(tar(("a/old", b"1"), ("a", b"file"), ("a", "/ "), ("a/new", b"1")))
+    assert paths(layer) == [b"a", b"a/new"]
+
+
+def test_links_in_a_directory_that_was_replaced_lead_nowhere_any_more() -> None:
+    members = ("a/l", "-> /b"), ("a/l/x", b"1"), ("a", b"file"), ("a", "/ "), ("a/l/y", b"1")
+    assert paths(read(tar(*members))[0]) == [b"a", b"a/l/y", b"b/x"]
+
+
+def test_a_hard_link_outlives_the_directory_of_its_first_name() -> None:
+    layer, _ = read(tar(("a/x", b"123"), ("l", "= a/x"), ("a", b"file")))
+    found = layer.lookup(b"l")
+    assert found is not None
+    assert (found.type, found.size) == (FileType.REGULAR, 3)
+
+
+def test_a_hard_link_is_to_the_file_that_was_there_at_its_time() -> None:
+    layer, _ = read(tar(("x", b"1"), ("l", "= x"), ("x", b"22"), ("m", "= x"), ("l", "= m")))
+    sizes = {entry.path: entry.size for entry in layer}
+    assert sizes == {b"x": 2, b"l": 2, b"m": 2}
+    first, _ = read(tar(("x", b"1"), ("l", "= x"), ("x", b"22")))
+    assert {entry.path: entry.size for entry in first} == {b"x": 2, b"l": 1}
+
+
+def test_a_member_in_place_of_the_root_is_passed_over_and_hides_nothing() -> None:
+    base, _ = read(tar(("a/x", b"1")))
+    for name in ("/", "./", "a/.."):
+        header = tarfile.TarInfo("root")
+        header.type, header.linkname = tarfile.SYMTYPE, "elsewhere"
+        header.name = name
+        buffer = io.BytesIO()
+        with tarfile.open(fileobj=buffer, mode="w") as archive:
+            archive.addfile(header)
+        top, _ = read(buffer.getvalue())
+        assert [entry.path for _, entry in RootFs((base, top)).walk()] == [b"a/x"]
+
+
+@pytest.mark.parametrize(
+    ("limits", "why"),
+    [
+        (Limits(table=1000), "paths and links take more than 1000 bytes"),
+        (Limits(owners=1), "more than 1 different modes and owners"),
+        (Limits(depth=2), "more than 2 directories deep"),
+    ],
+)
+def test_what_is_remembered_of_a_layer_is_bounded(limits: Limits, why: str) -> None:
+    members = [(f"a{number}", b"") for number in range(20)]
+    with pytest.raises(LayerError, match=why):
+        read(tar(*members, ("l", "-> x"), ("d/e/f/g", b"")), limits=limits)
+
+
+def test_what_unpacks_to_a_lot_must_be_worth_it() -> None:
+    content = tar(("zeros", bytes(8 << 20)), ("noise", bytes(range(256)) * 100))
+    stored = gzip.compress(content, 1)
+    assert 60 < len(content) / len(stored) < 250
+    read(content, stored, f"{TAR}+gzip", Limits(ratio_floor=1 << 20))
+    with pytest.raises(LayerError, match="bomb"):
+        read(content, stored, f"{TAR}+gzip", Limits(ratio_floor=1 << 20, large=2 << 20))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["a", "b", "a/b", "a/a", "a/b/a", "a-b", "b/a", "a/b/b"]),
+            st.sampled_from([b"", b"1", b"22", "/ ", "= a/b", "= b", "-> b", "-> /a"]),
+        ),
+        max_size=8,
+    )
+)
+def test_a_table_answers_as_a_tree_would_that_is_written_in_order(
+    members: list[tuple[str, bytes | str]],
+) -> None:
+    try:
+        layer, _ = read(tar(*members))
+    except LayerError:
+        return  # links in a circle
+    kinds = {entry.path: entry.type for entry in layer}
+    assert sorted(kinds) == sorted(set(kinds))
+    assert len(layer) == len(kinds)
+    for path, kind in kinds.items():
+        assert path in layer
+        found = layer.lookup(path)
+        assert found is not None
+        assert (found.path, found.type) == (path, kind)
+    assert Layer.load(layer.dump()) == layer
+
+
 def test_links_are_followed_inside_the_root_only_and_loops_end() -> None:
     layer, _ = read(
         tar(

@@ -165,8 +165,50 @@ def test_entries_below_a_link_of_their_layer_land_where_it_leads(tmp_path: Path)
 
 def test_links_in_a_circle_that_something_lies_below_are_refused(tmp_path: Path) -> None:
     layer = written(("a", "symlink", "b"), ("b", "symlink", "a"), ("a/x", "file", ""))
-    with pytest.raises(UnreadableError, match="more than 255 links lead to /a/x"):
+    with pytest.raises(UnreadableError, match="more than 255 links lead to /a"):
         looked(image_of(tmp_path / "layout", [layer]))
+
+
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        ("available", "its links lead in a circle"),
+        ("status", "its links lead in a circle"),
+        ("/gone", "it is a link to nothing"),
+    ],
+)
+def test_a_database_that_is_a_link_to_nothing_is_a_problem_beside_other_packages(
+    target: str, why: str, tmp_path: Path
+) -> None:
+    layer = written(
+        ("srv/node_modules/a/package.json", "file", '{"name":"a","version":"1"}'),
+        ("var/lib/dpkg/status", "symlink", target),
+        ("var/lib/dpkg/available", "symlink", "status"),
+    )
+    found = looked(image_of(tmp_path / "layout", [layer]))
+    assert names(found) == ["a"]
+    (problem,) = found.inventory.errors
+    assert (problem.what, problem.affects) == (f"not read: {why}", ("deb",))
+
+
+def test_a_licence_that_is_a_link_to_nothing_is_no_problem(tmp_path: Path) -> None:
+    layer = written(("usr/share/doc/a/copyright", "symlink", "../b/copyright"))
+    assert looked(image_of(tmp_path / "layout", [layer])).inventory.errors == ()
+
+
+def test_a_file_that_its_own_layer_replaces_with_its_directory_is_not_evidence(
+    tmp_path: Path,
+) -> None:
+    layer = written(("lib/apk/db/installed", "file", APK), ("lib", "file", ""))
+    assert names(looked(image_of(tmp_path / "layout", [layer]))) == []
+
+
+def test_an_opaque_root_is_a_problem_since_runtimes_differ(tmp_path: Path) -> None:
+    lower = written(("lib/apk/db/installed", "file", APK))
+    found = looked(image_of(tmp_path / "l", [lower, written((".wh..wh..opq", "file", ""))]))
+    (problem,) = found.inventory.errors
+    assert "opaque root" in problem.what
+    assert {"apk", "deb", "npm", "pypi"} <= set(problem.affects)
 
 
 def test_links_in_a_circle_that_nothing_lies_below_are_nothing(tmp_path: Path) -> None:
@@ -254,13 +296,20 @@ def test_podman_unpacks_what_we_see(form: str, tmp_path: Path) -> None:
     sparse = ["--sparse"] if form == "--format=posix" else []
     lower = gnu_tar(tmp_path / "tree", tree, form, *sparse)
     middle = written(("to", "symlink", "../../srv/keep"), ("to/below", "file", "5"))
+    middle_too = written(
+        ("swap/deep/old", "file", "1"),
+        ("swap", "file", "7"),
+        ("turn/old", "file", "1"),
+        ("turn", "symlink", "srv/keep"),
+        ("turn/other", "file", "8"),
+    )
     upper = written(
         ("srv/.wh.gone", "file", ""),
         ("opaque/.wh..wh..opq", "file", ""),
         ("opaque/new", "file", "6"),
         ("srv/file", "symlink", "z"),
     )
-    source = image_of(tmp_path / "layout", [lower, middle, upper])
+    source = image_of(tmp_path / "layout", [lower, middle, middle_too, upper])
     root, contents = root_of(load_image(source, AMD64, chosen=True), source)
     ours = {
         entry.path: attributes(entry.type, entry.mode, entry.size)
@@ -271,7 +320,7 @@ def test_podman_unpacks_what_we_see(form: str, tmp_path: Path) -> None:
         theirs = dict(on_disk(mount))
         for index, found in enumerate(contents):
             for path, content in found.items():
-                if root.visible(index, path):
+                if path in root.layers[index] and root.visible(index, path):
                     assert Path(mount, path.decode()).read_bytes() == content
     assert theirs == ours
 

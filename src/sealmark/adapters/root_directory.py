@@ -1,7 +1,8 @@
 """`dir:PATH`: a root file system on disk, walked without ever leaving it.
 
 Every step opens one name below a directory that is already open, and never a link; so neither a
-link nor a directory that is swapped for one while we look leads out of the root.
+link nor a directory that is swapped for one while we look leads out of the root. Nothing but
+directories and regular files is ever opened.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import contextmanager
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from sealmark.artifact.file import FileEntry, FileType
 from sealmark.artifact.limits import DEFAULT_LIMITS
 from sealmark.errors import UnreadableError, UsageError
-from sealmark.scan.root_directory import Unread
+from sealmark.scan.root_directory import Lost, Unread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +26,7 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # A FIFO must not make us wait, a terminal not become ours.
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _DEEPEST = 256
+_MOST_STEPS = 1024
 _TYPES = {
     stat.S_IFREG: FileType.REGULAR,
     stat.S_IFDIR: FileType.DIRECTORY,
@@ -42,39 +45,80 @@ class RootDirectory:
         self._device = os.fstat(descriptor).st_dev
         self._most = most_entries
 
-    def walk(self) -> Iterator[FileEntry | Unread]:
+    def walk(self, below: bytes = b"") -> Iterator[FileEntry | Unread]:
         """Yield every entry, a directory before what it holds, and directories not read.
 
         Raises UnreadableError for absurdly many entries.
         """
-        pending, count = [b""], 0
-        while pending:
-            directory = pending.pop()
-            try:
-                entries = self._entries(directory)
-            except OSError as error:
-                if not isinstance(error, FileNotFoundError):
+        opened: list[int] = []
+        pending = [(0, below)]
+        left = self._most
+        try:
+            while pending:
+                depth, directory = pending.pop()
+                while len(opened) > depth:
+                    os.close(opened.pop())
+                try:
+                    opened.append(self._descend(directory, opened))
+                    names = self._names(opened[-1], left)
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
                     yield Unread(directory, error.strerror or "it cannot be read")
-                continue
-            count += len(entries)
-            if count > self._most:
-                raise UnreadableError(f"the root holds more than {self._most} entries")
-            yield from (entry for entry, _ in entries)
-            deeper = [one.path for one, device in entries if self._is_walked(one, device)]
-            if deeper and directory.count(b"/") >= _DEEPEST:
-                yield Unread(directory, f"it is more than {_DEEPEST} directories deep")
-                continue
-            pending += reversed(deeper)
+                    continue
+                left -= len(names)
+                deeper: list[bytes] = []
+                yield from self._entries(directory, names, opened[-1], deeper)
+                if deeper and directory.count(b"/") >= _DEEPEST:
+                    yield Unread(directory, f"it is more than {_DEEPEST} directories deep")
+                    continue
+                pending += [(depth + 1, one) for one in reversed(deeper)]
+        finally:
+            for descriptor in opened:
+                os.close(descriptor)
 
-    def _is_walked(self, entry: FileEntry, device: int) -> bool:
-        return entry.type is FileType.DIRECTORY and device == self._device
+    def _descend(self, directory: bytes, opened: list[int]) -> int:
+        """Open a directory from the one above it, which is open; the first one from the root."""
+        if opened:
+            return os.open(directory.rpartition(b"/")[2], _DIRECTORY, dir_fd=opened[-1])
+        with self._open(directory) as first:
+            return os.dup(first)
 
-    def resolve(self, path: bytes) -> bytes | None:
-        """Follow links inside the root to what `path` is; None when nothing is there, or a loop."""
+    def _names(self, opened: int, left: int) -> list[bytes]:
+        if os.fstat(opened).st_dev != self._device:
+            return []
+        with os.scandir(opened) as listed:
+            names = [os.fsencode(one.name) for one in islice(listed, left + 1)]
+        if len(names) > left:
+            raise UnreadableError(f"the root holds more than {self._most} entries")
+        names.sort()
+        return names
+
+    def _entries(
+        self, directory: bytes, names: list[bytes], opened: int, deeper: list[bytes]
+    ) -> Iterator[FileEntry]:
+        """Yield the entries of a directory, adding to `deeper` the directories to go into."""
+        prefix = directory + b"/" if directory else b""
+        for name in names:
+            try:
+                state = os.stat(name, dir_fd=opened, follow_symlinks=False)
+                entry = _entry(prefix + name, name, state, opened)
+            except OSError:
+                continue  # it is gone
+            if entry is None:
+                continue
+            if entry.type is FileType.DIRECTORY and state.st_dev == self._device:
+                deeper.append(entry.path)
+            yield entry
+
+    def resolve(self, path: bytes) -> bytes | Lost:
+        """Follow links inside the root to what `path` is."""
         done: list[bytes] = []
         todo = path.split(b"/")[::-1]
         links = DEFAULT_LIMITS.links
-        while todo:
+        for _ in range(_MOST_STEPS):
+            if not todo:
+                return b"/".join(done)
             part = todo.pop()
             if part == b"..":
                 del done[-1:]
@@ -83,17 +127,17 @@ class RootDirectory:
             try:
                 link = self._link(done, part)
             except OSError:
-                return None
+                return Lost(circle=False)
             if link is None:
                 done.append(part)
                 continue
             links -= 1
             if links < 0 or len(done) > _DEEPEST:
-                return None
+                break
             if link.startswith(b"/"):
                 done.clear()
             todo.extend(link.split(b"/")[::-1])
-        return b"/".join(done)
+        return Lost(circle=True)
 
     def read(self, path: bytes, limit: int) -> bytes:
         """Return a regular file's bytes; links are not followed. Raises UnreadableError."""
@@ -102,7 +146,10 @@ class RootDirectory:
             with self._open(directory) as parent:
                 if os.fstat(parent).st_dev != self._device:
                     raise UnreadableError("it lies on another file system")
-                descriptor = os.open(name or b".", _FILE, dir_fd=parent)
+                state = os.stat(name or b".", dir_fd=parent, follow_symlinks=False)
+                if not stat.S_ISREG(state.st_mode):  # opening a device can have effects
+                    raise UnreadableError("it is not a regular file")
+                descriptor = os.open(name, _FILE, dir_fd=parent)
             with os.fdopen(descriptor, "rb") as file:
                 if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                     raise UnreadableError("it is not a regular file")
@@ -120,19 +167,6 @@ class RootDirectory:
                 return None
             return os.readlink(name, dir_fd=parent)
 
-    def _entries(self, directory: bytes) -> list[tuple[FileEntry, int]]:
-        found = []
-        with self._open(directory) as opened, os.scandir(opened) as listed:
-            for one in listed:
-                try:
-                    state = one.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue
-                entry = _entry(directory, os.fsencode(one.name), state, opened)
-                if entry is not None:
-                    found.append((entry, state.st_dev))
-        return sorted(found, key=lambda one: one[0].path)
-
     @contextmanager
     def _open(self, directory: bytes) -> Iterator[int]:
         """Open a directory of the root, name by name. Raises OSError, also for a link."""
@@ -147,26 +181,14 @@ class RootDirectory:
             os.close(descriptor)
 
 
-def _entry(directory: bytes, name: bytes, state: os.stat_result, opened: int) -> FileEntry | None:
-    """Return the entry of a name; None for a socket, which no image can hold."""
+def _entry(path: bytes, name: bytes, state: os.stat_result, opened: int) -> FileEntry | None:
+    """Return the entry of a name; None for a socket, which no image can hold. Raises OSError."""
     kind = _TYPES.get(stat.S_IFMT(state.st_mode))
     if kind is None:
         return None
-    link = b""
-    if kind is FileType.SYMLINK:
-        try:
-            link = os.readlink(name, dir_fd=opened)
-        except OSError:
-            return None
-    return FileEntry(
-        path=directory + b"/" + name if directory else name,
-        type=kind,
-        mode=stat.S_IMODE(state.st_mode),
-        uid=state.st_uid,
-        gid=state.st_gid,
-        size=state.st_size,
-        link=link,
-    )
+    link = os.readlink(name, dir_fd=opened) if kind is FileType.SYMLINK else b""
+    mode = stat.S_IMODE(state.st_mode)
+    return FileEntry(path, kind, mode, state.st_uid, state.st_gid, state.st_size, link)
 
 
 @contextmanager

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from sealmark.artifact.building import TableBuilder
 from sealmark.artifact.compression import unpack
 from sealmark.artifact.digest import Digest, DigestMismatchError
 from sealmark.artifact.file import FileType
-from sealmark.artifact.table import LayerError, TableBuilder, normal_path
+from sealmark.artifact.table import LayerError, normal_path
 from sealmark.artifact.tar import Member, TarReader
 from sealmark.errors import UnreadableError
 
@@ -81,7 +82,7 @@ def read_layer(
     what = f"layer {descriptor.digest}"
     stored = _Hashed(_promised(chunks, descriptor), descriptor.digest)
     unpacked = _Hashed(unpack(stored, descriptor.media_type), diff_id)
-    builder = TableBuilder()
+    builder = TableBuilder(limits)
     try:
         reader = TarReader(_bounded(unpacked, stored, limits), limits)
         for member in reader:
@@ -110,7 +111,8 @@ def _bounded(unpacked: _Hashed, stored: _Hashed, limits: Limits) -> Iterator[byt
     for chunk in unpacked:
         if unpacked.size > limits.unpacked:
             raise LayerError(f"unpacks to more than {limits.unpacked} bytes")
-        if unpacked.size > limits.ratio_floor and unpacked.size > limits.ratio * stored.size:
+        ratio = limits.ratio if unpacked.size <= limits.large else limits.large_ratio
+        if unpacked.size > limits.ratio_floor and unpacked.size > ratio * stored.size:
             raise LayerError(
                 f"{stored.size} bytes unpack to {unpacked.size} and more: a decompression bomb"
             )
@@ -123,10 +125,12 @@ def _take(
     path = builder.place(normal_path(member.name))
     if builder.whiteout(path):
         return
+    if not path and member.type is not FileType.DIRECTORY:
+        return  # the root itself is a directory; containerd passes over such a member, too
     builder.add(path, member)
     if not visitor.wants(path) or member.type is FileType.DIRECTORY:
         return
-    entry = builder.entry(path)
+    entry = builder.last(path, member)
     if member.type in (FileType.HARDLINK, FileType.SYMLINK):
         visitor.linked(entry)
     elif member.type is not FileType.REGULAR:

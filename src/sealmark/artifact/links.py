@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+_MOST_STEPS = 1024
+
 
 def follow(path: bytes, link_of: Callable[[bytes], bytes | None], most: int) -> bytes | None:
-    """Return where `path` leads when links are followed; None for more than `most` links.
+    """Return where `path` leads when links are followed.
 
-    `link_of` returns the target of the symbolic link at a path without links in it, else None.
+    None for more than `most` links, or for so many steps that nobody means it. `link_of` returns
+    the target of the symbolic link at a path without links in it, else None.
     """
     done: list[bytes] = []
     todo = path.split(b"/")[::-1]
+    steps = _MOST_STEPS
     while todo:
+        steps -= 1
+        if steps < 0:
+            return None
         part = todo.pop()
         if part in (b"", b"."):
             continue

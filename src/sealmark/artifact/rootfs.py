@@ -58,9 +58,7 @@ class RootFs:
 
     def visible(self, index: int, path: bytes) -> bool:
         """Tell whether what layer `index` has at `path` is what is seen."""
-        return not any(
-            path in layer.rows or layer.hides(path) for layer in self.layers[index + 1 :]
-        )
+        return not any(path in layer or layer.hides(path) for layer in self.layers[index + 1 :])
 
     def resolve(self, path: bytes) -> bytes | None:
         """Follow links inside the root to what `path` is; None when nothing is there, or a loop."""
@@ -90,11 +88,12 @@ class RootFs:
         if index == 0:
             return len(layer), 0, 0
         below = RootFs(self.layers[:index])
-        modified = sum(
-            1
-            for path, row in layer.rows.items()
-            if layer.types[row] != FileType.DIRECTORY and below.find(path) is not None
-        )
+        common = [
+            directory
+            for directory in layer.directories
+            if any(directory in lower.directories for lower in below.layers)
+        ]
+        modified = sum(1 for path in layer.files(common) if below._top(path) is not None)
         return len(layer) - modified, modified, len(layer.whiteouts)
 
     def history(self, path: bytes) -> tuple[tuple[int, str], ...]:
@@ -102,7 +101,7 @@ class RootFs:
         changes: list[tuple[int, str]] = []
         present = False
         for index, layer in enumerate(self.layers):
-            if path in layer.rows:
+            if path in layer:
                 changes.append((index, "modified" if present else "added"))
                 present = True
             elif present and layer.hides(path):

@@ -1,34 +1,34 @@
 """The table of a layer: paths with their attributes, as extracting the layer would leave them.
 
-Whiteouts follow the OCI image specification, layer.md. Entries below a symbolic link of the same
-layer land where the link leads, inside the root, as containerd and containers/storage put them.
+Millions of small files are common, so a table holds no object for any of them: names lie one after
+the other in one string, sorted by directory and name, and numbers in arrays beside it.
 """
 
 from __future__ import annotations
 
 import posixpath
 from array import array
-from dataclasses import dataclass
+from bisect import bisect_left
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from sealmark.artifact.file import FileEntry, FileType, display_path
-from sealmark.artifact.links import follow
+from sealmark.artifact.file import FileEntry, FileType
 from sealmark.errors import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sealmark.artifact.tar import Member
-
-LAYER_VERSION = 2
-_WHITEOUT = b".wh."
-_OPAQUE = b".wh..wh..opq"
+LAYER_VERSION = 3
 _NOTABLE_MODE = 0o6000
-_KNOWN_TYPES = bytes(FileType)
-_MOST_LINKS = 255  # what containerd follows while it extracts
-_MOST_PLACES = 100_000
+_NOTABLE_TYPES = frozenset({FileType.CHARACTER_DEVICE, FileType.BLOCK_DEVICE})
+_KNOWN_TYPES = frozenset(map(int, FileType))
+_MOST_REMEMBERED = 20_000
+_LONGEST_REMEMBERED = 200
+
+Owner = tuple[int, int, int, int]
+"""Type, mode, uid and gid; few layers have many different ones."""
 
 
 class LayerError(UnreadableError):
@@ -38,8 +38,10 @@ class LayerError(UnreadableError):
 class _Dump(msgspec.Struct, array_like=True, frozen=True):
     version: int
     unpacked_size: int
-    paths: bytes
-    numbers: tuple[memoryview, memoryview, memoryview, memoryview, memoryview]
+    directories: bytes
+    names: bytes
+    owners: tuple[Owner, ...]
+    numbers: tuple[memoryview, memoryview, memoryview, memoryview]
     links: dict[int, bytes]
     whiteouts: tuple[bytes, ...]
     opaque: tuple[bytes, ...]
@@ -47,87 +49,122 @@ class _Dump(msgspec.Struct, array_like=True, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Paths with their attributes in packed arrays; a path written twice counts as written last.
+    """A row for each path; one that was written twice counts as written last.
 
-    `whiteouts` are paths this layer removes from those below; `opaque` directories hide all
-    that is below them in lower layers.
+    `directories` numbers those that hold a row; the rows of directory `n` are `starts[n]` to
+    `starts[n + 1]`, sorted by name. The name of row `r` is `names[offsets[r]:offsets[r + 1]]`, its
+    type, mode and owner `owners[kinds[r]]`. `whiteouts` are paths this layer removes from those
+    below; `opaque` directories hide all that is below them in lower layers.
     """
 
-    rows: dict[bytes, int]
-    types: array[int]
-    modes: array[int]
-    uids: array[int]
-    gids: array[int]
+    directories: dict[bytes, int]
+    starts: array[int]
+    names: bytes
+    offsets: array[int]
+    owners: tuple[Owner, ...]
+    kinds: array[int]
     sizes: array[int]
     links: dict[int, bytes]
     whiteouts: frozenset[bytes]
     opaque: frozenset[bytes]
     unpacked_size: int
+    _hidden: dict[bytes, bool] = field(default_factory=dict, compare=False, repr=False)
 
     def lookup(self, path: bytes) -> FileEntry | None:
         """Return what this layer alone says about `path`."""
-        row = self.rows.get(path)
+        row = self._row(path)
         return None if row is None else self._entry(path, row)
 
     def hides(self, path: bytes) -> bool:
         """Tell whether this layer hides `path` of lower layers, without having it itself."""
-        if path in self.whiteouts:
+        return path in self.whiteouts or self._hides_below(path.rpartition(b"/")[0])
+
+    def _hides_below(self, directory: bytes) -> bool:
+        """Tell whether nothing of lower layers is seen in `directory`; remembered, often asked."""
+        passed: list[bytes] = []
+        known = self._hidden.get(directory)
+        while known is None:
+            passed.append(directory)
+            known = self._blocks(directory) or (None if directory else False)
+            directory = directory.rpartition(b"/")[0]
+            known = self._hidden.get(directory) if known is None else known
+        if len(self._hidden) >= _MOST_REMEMBERED:
+            self._hidden.clear()
+        self._hidden.update((one, known) for one in passed if len(one) <= _LONGEST_REMEMBERED)
+        return known
+
+    def _blocks(self, directory: bytes) -> bool:
+        if directory in self.opaque or directory in self.whiteouts:
             return True
-        parent = posixpath.dirname(path)
-        while True:
-            row = self.rows.get(parent)
-            if row is not None and self.types[row] != FileType.DIRECTORY:
-                return True
-            if parent in self.opaque or parent in self.whiteouts:
-                return True
-            if not parent:
-                return False
-            parent = posixpath.dirname(parent)
+        row = self._row(directory)
+        return row is not None and self.owners[self.kinds[row]][0] != FileType.DIRECTORY
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.kinds)
+
+    def __contains__(self, path: bytes) -> bool:
+        return self._row(path) is not None
 
     def __iter__(self) -> Iterator[FileEntry]:
-        return (self._entry(path, row) for path, row in self.rows.items())
+        return (self._entry(path, row) for path, row in self._rows(self.directories))
+
+    def paths(self, directories: list[bytes]) -> Iterator[bytes]:
+        """Yield the paths in some of this layer's directories."""
+        return (path for path, _ in self._rows(directories))
+
+    def files(self, directories: list[bytes]) -> Iterator[bytes]:
+        """Yield the paths in some of this layer's directories that are no directories."""
+        folders = {n for n, owner in enumerate(self.owners) if owner[0] == FileType.DIRECTORY}
+        return (path for path, row in self._rows(directories) if self.kinds[row] not in folders)
 
     def notable(self) -> Iterator[FileEntry]:
         """Yield set-user-id and set-group-id files, and devices."""
-        wanted = {FileType.CHARACTER_DEVICE, FileType.BLOCK_DEVICE}
-        rows = [
-            row
-            for row, (kind, mode) in enumerate(zip(self.types, self.modes, strict=True))
-            if kind in wanted or (kind == FileType.REGULAR and mode & _NOTABLE_MODE)
-        ]
-        if not rows:
+        wanted = {n for n, owner in enumerate(self.owners) if _is_notable(owner)}
+        if not wanted:
             return
-        chosen = set(rows)
-        yield from (self._entry(path, row) for path, row in self.rows.items() if row in chosen)
+        rows = [row for row, kind in enumerate(self.kinds) if kind in wanted]
+        for directory, number in self.directories.items():
+            first, end = self.starts[number], self.starts[number + 1]
+            for row in rows[bisect_left(rows, first) : bisect_left(rows, end)]:
+                yield self._entry(_joined(directory, self._name(row)), row)
+
+    def _rows(self, directories: dict[bytes, int] | list[bytes]) -> Iterator[tuple[bytes, int]]:
+        for directory in directories:
+            number = self.directories[directory]
+            for row in range(self.starts[number], self.starts[number + 1]):
+                yield _joined(directory, self._name(row)), row
+
+    def _row(self, path: bytes) -> int | None:
+        directory, _, name = path.rpartition(b"/")
+        number = self.directories.get(directory)
+        if number is None:
+            return None
+        first, end = self.starts[number], self.starts[number + 1]
+        row = first + bisect_left(range(first, end), name, key=self._name)
+        return row if row < end and self._name(row) == name else None
+
+    def _name(self, row: int) -> bytes:
+        return self.names[self.offsets[row] : self.offsets[row + 1]]
 
     def _entry(self, path: bytes, row: int) -> FileEntry:
-        return FileEntry(
-            path,
-            FileType(self.types[row]),
-            self.modes[row],
-            self.uids[row],
-            self.gids[row],
-            self.sizes[row],
-            self.links.get(row, b""),
-        )
+        kind, mode, uid, gid = self.owners[self.kinds[row]]
+        link = self.links.get(row, b"")
+        return FileEntry(path, FileType(kind), mode, uid, gid, self.sizes[row], link)
 
     def dump(self) -> bytes:
         """Return the table as bytes for a cache."""
+        starts, offsets, kinds, sizes = (
+            memoryview(column).cast("B")
+            for column in (self.starts, self.offsets, self.kinds, self.sizes)
+        )
         return msgspec.msgpack.encode(
             _Dump(
                 LAYER_VERSION,
                 self.unpacked_size,
-                b"\0".join(self.rows),
-                (
-                    memoryview(self.types).cast("B"),
-                    memoryview(self.modes).cast("B"),
-                    memoryview(self.uids).cast("B"),
-                    memoryview(self.gids).cast("B"),
-                    memoryview(self.sizes).cast("B"),
-                ),
+                b"\0".join(self.directories),
+                self.names,
+                self.owners,
+                (starts, offsets, kinds, sizes),
                 self.links,
                 tuple(self.whiteouts),
                 tuple(self.opaque),
@@ -139,143 +176,51 @@ class Layer:
         """Read what `dump` wrote. Raises LayerError for anything else."""
         try:
             dump = msgspec.msgpack.decode(content, type=_Dump)
-            columns = [array(code) for code in "BHQQQ"]
+            columns = [array(code) for code in "IIIQ"]
             for column, packed in zip(columns, dump.numbers, strict=True):
                 column.frombytes(packed)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise LayerError(f"cached layer cannot be read: {error}") from error
-        names = dump.paths.split(b"\0") if columns[0] else []
-        rows = {path: row for row, path in enumerate(names)}
-        if dump.version != LAYER_VERSION or {len(rows)} != {len(one) for one in columns}:
-            raise LayerError("cached layer is of another version, or damaged")
-        types, modes, uids, gids, sizes = columns
-        if types.tobytes().translate(None, _KNOWN_TYPES):
-            raise LayerError("cached layer is damaged: it holds files of unknown types")
-        return cls(
-            rows,
-            types,
-            modes,
-            uids,
-            gids,
+        starts, offsets, kinds, sizes = columns
+        directories = dump.directories.split(b"\0") if len(starts) > 1 else []
+        layer = cls(
+            {directory: number for number, directory in enumerate(directories)},
+            starts,
+            dump.names,
+            offsets,
+            dump.owners,
+            kinds,
             sizes,
             dump.links,
             frozenset(dump.whiteouts),
             frozenset(dump.opaque),
             dump.unpacked_size,
         )
+        if dump.version != LAYER_VERSION or not layer._is_whole():
+            raise LayerError("cached layer is of another version, or damaged")
+        return layer
 
-
-class TableBuilder:
-    """Collects rows as extracting them would place them; the last writer of a path wins."""
-
-    def __init__(self) -> None:
-        self.rows: dict[bytes, int] = {}
-        self.columns = tuple(array(code) for code in "BHQQQ")
-        self._appends = tuple(column.append for column in self.columns)
-        self.links: dict[int, bytes] = {}
-        self.whiteouts: set[bytes] = set()
-        self.opaque: set[bytes] = set()
-        self._symlinks: dict[bytes, bytes] = {}
-        self._places: dict[bytes, bytes] = {}
-        self._asked: set[bytes] = set()
-
-    def place(self, path: bytes) -> bytes:
-        """Return where `path` is extracted to: links of this layer on the way are followed."""
-        parent, slash, name = path.rpartition(b"/")
-        if not self._symlinks or not slash:
-            return path
-        placed = self._places.get(parent)
-        if placed is None:
-            placed = follow(parent, self._link_of, _MOST_LINKS)
-            if placed is None:
-                raise LayerError(f"more than {_MOST_LINKS} links lead to {display_path(path)}")
-            if len(self._places) >= _MOST_PLACES:
-                self._places.clear()
-            self._places[parent] = placed
-        return placed + slash + name if placed else name
-
-    def _link_of(self, path: bytes) -> bytes | None:
-        self._asked.add(path)
-        return self._symlinks.get(path)
-
-    def add(self, path: bytes, member: Member) -> None:
-        """Add a member at its place."""
-        values = (int(member.type), member.mode, member.uid, member.gid, member.size)
-        if member.type is FileType.HARDLINK:
-            self._add_hard_link(path, self.place(normal_path(member.link)), values)
-        else:
-            self._put(path, values, member.link if member.type is FileType.SYMLINK else b"")
-
-    def _add_hard_link(self, path: bytes, target: bytes, values: tuple[int, ...]) -> None:
-        """A link to a file of this layer is that file; others wait for the layers below."""
-        row = self.rows.get(target)
-        if row is None or self.columns[0][row] == FileType.DIRECTORY:
-            self._put(path, values, target)
-        elif target != path:
-            found = tuple(column[row] for column in self.columns)
-            plain = found[0] == FileType.REGULAR
-            self._put(path, found, target if plain else self.links.get(row, b""))
-
-    def _put(self, path: bytes, values: tuple[int, ...], link: bytes) -> None:
-        rows = self.rows
-        row = rows.setdefault(path, len(rows))
-        if row == len(self.columns[0]):
-            for append, value in zip(self._appends, values, strict=True):
-                append(value)
-        else:
-            self._forget(path, row)
-            for column, value in zip(self.columns, values, strict=True):
-                column[row] = value
-        if link:
-            self.links[row] = link
-            if values[0] == FileType.SYMLINK:
-                self._note_symlink(path, link)
-
-    def _forget(self, path: bytes, row: int) -> None:
-        self.links.pop(row, None)
-        if self._symlinks.pop(path, None) is not None:
-            self._places.clear()
-
-    def _note_symlink(self, path: bytes, link: bytes) -> None:
-        self._symlinks[path] = link
-        if path in self._asked:
-            self._places.clear()
-            self._asked.clear()
-
-    def entry(self, path: bytes) -> FileEntry:
-        """Return what was added at `path`."""
-        row = self.rows[path]
-        kind, mode, uid, gid, size = (column[row] for column in self.columns)
-        return FileEntry(path, FileType(kind), mode, uid, gid, size, self.links.get(row, b""))
-
-    def whiteout(self, path: bytes) -> bool:
-        """Take a whiteout; False when `path` is none."""
-        if _WHITEOUT not in path:
-            return False
-        parent, name = posixpath.split(path)
-        if not name.startswith(_WHITEOUT):
-            return False
-        if name == _OPAQUE:
-            self.opaque.add(parent)
-        elif not name.startswith(b".wh..wh.") and name != _WHITEOUT:
-            self.whiteouts.add(posixpath.join(parent, name.removeprefix(_WHITEOUT)))
-        return True
-
-    def table(self, unpacked_size: int) -> Layer:
-        """Return the finished table."""
-        types, modes, uids, gids, sizes = self.columns
-        return Layer(
-            self.rows,
-            types,
-            modes,
-            uids,
-            gids,
-            sizes,
-            self.links,
-            frozenset(self.whiteouts),
-            frozenset(self.opaque),
-            unpacked_size,
+    def _is_whole(self) -> bool:
+        """Tell whether the columns fit each other, so that no look-up leaves them."""
+        rows = len(self.kinds)
+        return (
+            len(self.sizes) == rows
+            and len(self.offsets) == rows + 1
+            and len(self.starts) == len(self.directories) + 1
+            and max(self.starts) == self.starts[-1] == rows
+            and self.offsets[-1] == len(self.names)
+            and max(self.kinds, default=-1) < len(self.owners)
+            and all(owner[0] in _KNOWN_TYPES for owner in self.owners)
         )
+
+
+def _is_notable(owner: Owner) -> bool:
+    kind, mode, _, _ = owner
+    return kind in _NOTABLE_TYPES or (kind == FileType.REGULAR and bool(mode & _NOTABLE_MODE))
+
+
+def _joined(directory: bytes, name: bytes) -> bytes:
+    return directory + b"/" + name if directory else name
 
 
 def normal_path(name: bytes) -> bytes:

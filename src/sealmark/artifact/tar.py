@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+from zlib import adler32
 
 from sealmark.artifact.file import FileType
 from sealmark.artifact.sparse import SparseMap, old_map, pax_map
-from sealmark.artifact.tar_fields import TarError, decimal, number, records
+from sealmark.artifact.tar_fields import TarError, decimal, number, owner, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,11 +33,14 @@ _TYPES = {
     b"5": FileType.DIRECTORY,
     b"6": FileType.FIFO,
 }
-_FIELDS = struct.Struct("100s8s8s8s12s12s8s1s100s6s2s32s32s8s8s155s12x")
+_PLAIN = {tag: kind for tag, kind in _TYPES.items() if tag != b"S"}
+_EXTENSIONS = frozenset({b"x", b"g", b"L", b"K"})
+# Name, owner (mode, uid, gid), size, checksum, type, link, magic, prefix; the rest is not read.
+_FIELDS = struct.Struct("100s24s12s12x8s1s100s6s82x155s12x")
+_HALF = BLOCK // 2
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(NamedTuple):
     """One member as written. `stored` is the bytes its body takes, `size` its apparent size."""
 
     name: bytes
@@ -104,20 +108,46 @@ class TarReader:
         return content
 
     def _next(self) -> Member | None:
-        extended = _Extended()
+        extended: _Extended | None = None
         while True:
-            self._skip(self._pending + self._padding)
+            end = self._position + self._pending + self._padding
+            if end <= len(self._buffer):
+                self._position = end
+            else:
+                self._skip(self._pending + self._padding)
             self._pending = self._padding = 0
             block = self._block()
             if block is None or block == _ZEROS:
                 return None
             fields = _FIELDS.unpack(block)
-            _check(block, fields[6])
-            kind, size = fields[7], number(fields[4])
-            if kind in b"xgLK" and kind != b"":
-                self._extend(extended, kind, size)
-                continue
-            return self._member(fields, extended, size)
+            _check(block, fields[3])
+            tag, size = fields[4], number(fields[2])
+            plain = _PLAIN.get(tag)
+            if plain is not None and extended is None and not self._global:
+                return self._plain(fields, plain, size)
+            extended = extended or _Extended()
+            if tag not in _EXTENSIONS:
+                return self._member(fields, extended, size)
+            self._extend(extended, tag, size)
+
+    def _plain(self, fields: tuple[bytes, ...], kind: FileType, size: int) -> Member:
+        """A member that its own header tells all about, as most are."""
+        name, owned, _, _, _, link, _, prefix = fields
+        name = name.partition(b"\0")[0]
+        if prefix[0]:
+            name = _name(fields)
+        if kind is FileType.REGULAR:
+            if name[-1:] == b"/":
+                kind, size = FileType.DIRECTORY, 0
+        else:
+            size = 0
+        if len(name) > self._limits.path:
+            raise TarError("a path is too long or holds a NUL")
+        self._sparse = None
+        self._pending, self._padding = size, -size % BLOCK
+        mode, uid, gid = owner(owned)
+        link = link.partition(b"\0")[0] if link[0] else b""
+        return Member(name, kind, mode, uid, gid, size, size, link, None)
 
     def _extend(self, extended: _Extended, kind: bytes, size: int) -> None:
         if size > self._limits.extended_header:
@@ -136,40 +166,44 @@ class TarReader:
     def _member(self, fields: tuple[bytes, ...], extended: _Extended, size: int) -> Member:
         pax = {**self._global, **extended.pax} if self._global else extended.pax
         stored = decimal(pax, b"size", size)
-        kind = _TYPES.get(fields[7], FileType.REGULAR)
+        kind = _TYPES.get(fields[4], FileType.REGULAR)
         name = extended.name if extended.name is not None else _name(fields)
-        link = extended.link if extended.link is not None else fields[8].partition(b"\0")[0]
+        link = extended.link if extended.link is not None else fields[5].partition(b"\0")[0]
+        link = pax.get(b"linkpath", link)
         name = pax.get(b"GNU.sparse.name", pax.get(b"path", name))
         if kind is FileType.REGULAR and name.endswith(b"/"):
             kind = FileType.DIRECTORY
         if len(name) > self._limits.path or b"\0" in name:
             raise TarError("a path is too long or holds a NUL")
+        if len(link) > self._limits.path or b"\0" in link:
+            raise TarError("the target of a link is too long or holds a NUL")
         if kind not in (FileType.REGULAR, FileType.HARDLINK):
             stored = 0
         if kind is FileType.HARDLINK and b"size" not in pax:
             stored = 0
         sparse = self._sparse = self._map(fields, pax, stored)
         self._pending, self._padding = stored, -stored % BLOCK
+        mode, uid, gid = owner(fields[1])
         return Member(
             name,
             kind,
-            number(fields[1]) & 0o7777,
-            decimal(pax, b"uid", number(fields[2])),
-            decimal(pax, b"gid", number(fields[3])),
+            mode,
+            decimal(pax, b"uid", uid),
+            decimal(pax, b"gid", gid),
             stored if sparse is None else sparse.size,
             stored,
-            pax.get(b"linkpath", link),
+            link,
             sparse,
         )
 
     def _map(
         self, fields: tuple[bytes, ...], pax: dict[bytes, bytes], stored: int
     ) -> SparseMap | None:
-        if fields[7] != b"S":
+        if fields[4] != b"S":
             sparse = pax and any(key.startswith(b"GNU.sparse.") for key in pax)
             return pax_map(pax, stored) if sparse else None
         # The old format has four entries at offset 386, the size at 483, and further blocks.
-        tail = fields[15]
+        tail = fields[7]
         areas, more = [tail[41:137]], tail[137:138] == b"\1"
         while more:
             block = self._block()
@@ -232,7 +266,9 @@ class TarReader:
 
 def _check(block: bytes, stated: bytes) -> None:
     """The header's checksum, counted with its own field as spaces; old tars counted signed."""
-    total = sum(block) - sum(stated) + 8 * 0x20
+    # The low half of Adler-32 is one more than the sum, as long as that is below 65521.
+    halves = (adler32(block[:_HALF]) & 0xFFFF) + (adler32(block[_HALF:]) & 0xFFFF) - 2
+    total = halves - sum(stated) + 8 * 0x20
     expected = number(stated)
     if total == expected:
         return
@@ -243,6 +279,6 @@ def _check(block: bytes, stated: bytes) -> None:
 
 def _name(fields: tuple[bytes, ...]) -> bytes:
     name = fields[0].partition(b"\0")[0]
-    prefix = fields[15].partition(b"\0")[0]
-    is_posix = fields[9] == b"ustar\0"
+    prefix = fields[7].partition(b"\0")[0]
+    is_posix = fields[6] == b"ustar\0"
     return prefix + b"/" + name if prefix and is_posix else name

@@ -36,6 +36,12 @@ def number(text: bytes) -> int:
     return value
 
 
+@lru_cache(maxsize=1 << 12)
+def owner(text: bytes) -> tuple[int, int, int]:
+    """Return mode, uid and gid of the 24 bytes they take in a header. Raises TarError."""
+    return number(text[:8]) & 0o7777, number(text[8:16]), number(text[16:])
+
+
 def decimal(pax: dict[bytes, bytes], key: bytes, default: int) -> int:
     """Return the number a pax record holds. Raises TarError for what is none."""
     text = pax.get(key)

@@ -14,14 +14,14 @@ from sealmark.artifact.manifest import Execution
 from sealmark.artifact.rootfs import RootFs
 from sealmark.artifact.table import LAYER_VERSION, Layer, LayerError
 from sealmark.evidence.component import Location
-from sealmark.evidence.inventory import Inventory, NotableFile
+from sealmark.evidence.inventory import Inventory, NotableFile, Problem
 from sealmark.evidence.inventory import Layer as LayerFacts
 from sealmark.scan.attribution import who_brought
 from sealmark.scan.base import find_base, holds_system
 from sealmark.scan.inventory.assemble import assemble, user_ids
 from sealmark.scan.inventory.dispatch import read_file, refuse, size_limit, wants
 from sealmark.scan.inventory.facts import FileFacts
-from sealmark.scan.inventory.registry import INVENTORY_VERSION
+from sealmark.scan.inventory.registry import INVENTORY_VERSION, READERS
 from sealmark.scan.linked import Waiting, find_waiting, read_waiting
 from sealmark.scan.secrets import redact
 from sealmark.scan.settings import RawSettings, read_settings
@@ -35,13 +35,6 @@ if TYPE_CHECKING:
     from sealmark.evidence.settings import Settings
     from sealmark.scan.cache import LayerCache
 
-# Where package databases are looked for even if the way there leads over links.
-WELL_KNOWN = (
-    b"var/lib/dpkg/status",
-    b"lib/apk/db/installed",
-    b"etc/os-release",
-    b"etc/passwd",
-)
 MOST_NOTABLE = 1000
 """Most set-id files and devices listed for one root file system."""
 
@@ -69,11 +62,9 @@ class _Reading:
     facts: dict[bytes, FileFacts] = field(default_factory=dict)
     links: dict[bytes, None] = field(default_factory=dict)
 
-    def wants(self, path: bytes) -> bool:
-        return wants(path)
-
-    def size_limit(self, path: bytes) -> int:
-        return size_limit(path)
+    # Asked for every path there is: not one call more than needed.
+    wants = staticmethod(wants)
+    size_limit = staticmethod(size_limit)
 
     def content(self, entry: FileEntry, content: bytes) -> None:
         self.links.pop(entry.path, None)
@@ -111,7 +102,7 @@ def look(image: Image, source: ImageSource, cache: LayerCache) -> Looked:
         layers=tuple(_layer_facts(root, i, layer) for i, layer in enumerate(image.layers)),
         components=components,
         files=tuple(_notable(root)),
-        errors=problems,
+        errors=(*_opaque_roots(root), *problems),
         base=find_base(image, holds_system(scanned[0].facts) if scanned else False),
     )
     execution = image.config.config or Execution()
@@ -127,10 +118,17 @@ def _scanned(layer: ImageLayer, source: ImageSource, cache: LayerCache) -> _Scan
     reading = _Reading()
     with source.blob(layer.descriptor) as chunks:
         table = read_layer(chunks, layer.descriptor, layer.diff_id, reading, DEFAULT_LIMITS)
-    links = tuple(reading.links)
-    entry = _Kept(str(layer.diff_id), memoryview(table.dump()), reading.facts, links)
+    facts = {path: fact for path, fact in reading.facts.items() if _is_file(table, path)}
+    links = tuple(path for path in reading.links if _is_file(table, path))
+    entry = _Kept(str(layer.diff_id), memoryview(table.dump()), facts, links)
     cache.put(key, msgspec.msgpack.encode(entry))
-    return _Scanned(table, reading.facts, links)
+    return _Scanned(table, facts, links)
+
+
+def _is_file(table: Layer, path: bytes) -> bool:
+    """Tell whether a file that was read was not replaced later in its layer, or its directory."""
+    found = table.lookup(path)
+    return found is not None and found.type is not FileType.DIRECTORY
 
 
 def _key(layer: ImageLayer) -> str:
@@ -187,6 +185,15 @@ def _layer_facts(root: RootFs, index: int, layer: ImageLayer) -> LayerFacts:
         modified=modified,
         removed=removed,
     )
+
+
+def _opaque_roots(root: RootFs) -> Iterator[Problem]:
+    """Overlay file systems always merge the roots of layers; the specification hides the lower."""
+    affects = tuple(sorted({kind for reader in READERS for kind in reader.affects}))
+    for index, layer in enumerate(root.layers):
+        if index and b"" in layer.opaque:
+            what = "an opaque root hides all layers below; not every container runtime does so"
+            yield Problem(what=what, location=Location("/", index), affects=affects)
 
 
 def _notable(root: RootFs) -> Iterator[NotableFile]:

@@ -15,9 +15,17 @@ from sealmark.artifact.digest import Digest
 from sealmark.artifact.file import FileEntry, FileType, display_path
 from sealmark.artifact.layer import read_layer
 from sealmark.artifact.limits import DEFAULT_LIMITS
-from sealmark.scan.inventory.dispatch import read_file, refuse, same_reader, size_limit, wants
+from sealmark.scan.inventory.dispatch import (
+    WELL_KNOWN,
+    WELL_KNOWN_DIRECTORIES,
+    affected,
+    read_file,
+    refuse,
+    same_reader,
+    size_limit,
+    wants,
+)
 from sealmark.scan.inventory.facts import FileFacts
-from sealmark.scan.inventory.registry import READERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,8 +36,10 @@ if TYPE_CHECKING:
     from sealmark.artifact.table import Layer
     from sealmark.scan.cache import LayerCache
 
-_WELL_KNOWN = tuple(sorted({path for reader in READERS for path in reader.paths}))
-_DIRECTORIES = tuple(sorted({path for reader in READERS for path in reader.directories}))
+MOST_LINKED = 10_000
+"""Most wanted files that are followed over links in one root file system."""
+CIRCLE = "its links lead in a circle"
+NOWHERE = "it is a link to nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,41 +59,45 @@ def find_waiting(
 
     `links` are the wanted paths of each layer that were links; `seen` those that were read.
     """
-    names = [
-        name for index, found in enumerate(links) for name in found if root.visible(index, name)
-    ]
-    names += [name for name in _WELL_KNOWN if root.resolve(name) != name]
-    names += _in_linked_directories(root)
-    for name in dict.fromkeys(names):
-        target = None if name in seen else root.resolve(name)
-        if target is None or (target in seen and same_reader(name, target)):
+    linked = {name: n for n, found in enumerate(links) for name in found if root.visible(n, name)}
+    names = dict.fromkeys(linked)
+    names.update(dict.fromkeys(name for name in WELL_KNOWN if root.resolve(name) != name))
+    names.update(dict.fromkeys(_in_linked_directories(root)))
+    unread = (name for name in names if name not in seen)
+    for count, name in enumerate(unread):
+        if count >= MOST_LINKED:
+            yield Waiting(name, linked.get(name, 0), name, "too many files are links")
             continue
-        waiting = _waiting(root, name, target)
-        if waiting is not None:
-            yield waiting
+        target = root.resolve(name)
+        if target is None:
+            if name in linked and affected(name):
+                circle = root.resolve_directory(name) is None
+                yield Waiting(name, linked[name], name, CIRCLE if circle else NOWHERE)
+        elif target not in seen or not same_reader(name, target):
+            yield from _waiting(root, name, target)
 
 
-def _waiting(root: RootFs, name: bytes, target: bytes) -> Waiting | None:
+def _waiting(root: RootFs, name: bytes, target: bytes) -> Iterator[Waiting]:
     found, body = root.find(target), root.body(target)
     if found is None or found[1].type is FileType.DIRECTORY:
-        return None
+        return
     if body is None:
-        return Waiting(name, found[0], target, "it is a hard link to nothing")
-    index, entry = body
-    if entry.type is not FileType.REGULAR:
-        return Waiting(name, index, target, f"{display_path(target)} is not a regular file")
-    return Waiting(name, index, entry.path)
+        yield Waiting(name, found[0], target, "it is a hard link to nothing")
+    elif body[1].type is not FileType.REGULAR:
+        yield Waiting(name, body[0], target, f"{display_path(target)} is not a regular file")
+    else:
+        yield Waiting(name, body[0], body[1].path)
 
 
 def _in_linked_directories(root: RootFs) -> Iterator[bytes]:
-    for directory in _DIRECTORIES:
-        wanted = directory.rstrip(b"/")
+    for wanted in WELL_KNOWN_DIRECTORIES:
         target = root.resolve_directory(wanted)
         if target is None or target == wanted:
             continue
         prefix = target + b"/" if target else b""
         for layer in root.layers:
-            names = (wanted + b"/" + p[len(prefix) :] for p in layer.rows if p.startswith(prefix))
+            there = [d for d in layer.directories if d == target or d.startswith(prefix)]
+            names = (wanted + b"/" + path[len(prefix) :] for path in layer.paths(there))
             yield from filter(wants, names)
 
 
@@ -114,7 +128,7 @@ class _Rereading:
             self.facts[name] = read_file(name, content) if sound else refuse(name, "too many links")
 
     def linked(self, entry: FileEntry) -> None:
-        body = self.bodies.get(entry.link) if entry.type is FileType.REGULAR else None
+        body = self.bodies.get(entry.link) if entry.type is FileType.HARDLINK else None
         if body is None:
             self.without_content(entry, f"it is a link to {display_path(entry.link)}")
         else:

@@ -9,10 +9,20 @@ from sealmark.artifact.file import FileType, display_path
 from sealmark.errors import UnreadableError
 from sealmark.evidence.component import Location
 from sealmark.evidence.inventory import Inventory, NotableFile, Problem
-from sealmark.scan.image import MOST_NOTABLE, WELL_KNOWN, why_notable
+from sealmark.scan.image import MOST_NOTABLE, why_notable
 from sealmark.scan.inventory.assemble import assemble
-from sealmark.scan.inventory.dispatch import read_file, refuse, size_limit, wants
+from sealmark.scan.inventory.dispatch import (
+    WELL_KNOWN,
+    WELL_KNOWN_DIRECTORIES,
+    affected,
+    read_file,
+    refuse,
+    same_reader,
+    size_limit,
+    wants,
+)
 from sealmark.scan.inventory.registry import READERS
+from sealmark.scan.linked import CIRCLE, MOST_LINKED, NOWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +30,6 @@ if TYPE_CHECKING:
     from sealmark.artifact.file import FileEntry
     from sealmark.scan.inventory.facts import FileFacts
 
-_MOST_LINKED = 1000
 _MOST_UNREAD = 1000
 _SPECIAL = (FileType.CHARACTER_DEVICE, FileType.BLOCK_DEVICE)
 
@@ -32,15 +41,21 @@ class Unread(NamedTuple):
     why: str
 
 
+class Lost(NamedTuple):
+    """A path that links do not lead anywhere, and whether they lead in a circle."""
+
+    circle: bool
+
+
 class RootSource(Protocol):
     """A root file system. It hands out entries and bytes, and never leaves its root."""
 
-    def walk(self) -> Iterator[FileEntry | Unread]:
+    def walk(self, below: bytes = b"") -> Iterator[FileEntry | Unread]:
         """Yield every entry in a stable order, links as such, and directories not read."""
         ...
 
-    def resolve(self, path: bytes) -> bytes | None:
-        """Follow links inside the root; None when nothing is there, or a loop."""
+    def resolve(self, path: bytes) -> bytes | Lost:
+        """Follow links inside the root to what `path` is."""
         ...
 
     def read(self, path: bytes, limit: int) -> bytes:
@@ -79,26 +94,46 @@ class _Look:
             return
         if _is_notable(found):
             self.notable.append(_notable(found))
+            if len(self.notable) > 2 * MOST_NOTABLE:
+                self.notable = sorted(self.notable, key=_path)[:MOST_NOTABLE]
         if found.type is FileType.DIRECTORY or not wants(found.path):
             return
         if found.type is FileType.SYMLINK:
             self._linked.append(found.path)
+        elif found.type is not FileType.REGULAR:
+            self.facts[found.path] = refuse(found.path, "it is not a regular file")
         else:
             self.facts[found.path] = self._read(found.path, found.path)
 
     def follow_links(self) -> None:
         """Read what wanted links lead to, unless it is read under its own name."""
-        own = set(self.facts)
-        paths = dict.fromkeys((*WELL_KNOWN, *self._linked))
-        for count, path in enumerate(paths):
-            if path in own:
-                continue
-            if count > _MOST_LINKED:
+        links = frozenset(self._linked)
+        own = frozenset(self.facts)
+        paths = dict.fromkeys((*WELL_KNOWN, *self._linked, *self._in_linked_directories()))
+        for count, path in enumerate(path for path in paths if path not in own):
+            if count >= MOST_LINKED:
                 self.facts[path] = refuse(path, "too many files are links")
                 continue
             target = self._source.resolve(path)
-            if target is not None and target not in own:
-                self.facts[path] = self._read(path, target)
+            if isinstance(target, bytes):
+                if target not in own or not same_reader(path, target):
+                    self.facts[path] = self._read(path, target)
+            elif path in links and affected(path):
+                self.facts[path] = refuse(path, CIRCLE if target.circle else NOWHERE)
+
+    def _in_linked_directories(self) -> Iterator[bytes]:
+        for wanted in WELL_KNOWN_DIRECTORIES:
+            target = self._source.resolve(wanted)
+            if not isinstance(target, bytes) or target == wanted:
+                continue
+            skipped = len(target) + 1 if target else 0
+            for found in self._source.walk(target):
+                if isinstance(found, Unread):
+                    self.unread.append(found)
+                    continue
+                name = wanted + b"/" + found.path[skipped:]
+                if found.type is not FileType.DIRECTORY and wants(name):
+                    yield name
 
     def _read(self, path: bytes, target: bytes) -> FileFacts:
         try:

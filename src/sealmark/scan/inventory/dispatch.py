@@ -10,6 +10,13 @@ from sealmark.scan.inventory.registry import READERS
 if TYPE_CHECKING:
     from sealmark.scan.inventory.reader import Reader
 
+WELL_KNOWN = tuple(sorted({path for reader in READERS for path in reader.paths}))
+"""Files that are looked for even where the way to them leads over links."""
+WELL_KNOWN_DIRECTORIES = tuple(
+    sorted({where.rstrip(b"/") for reader in READERS for where in reader.directories})
+)
+"""Directories that are looked into even where the way to them leads over links."""
+
 _BY_PATH = {path: reader for reader in READERS for path in reader.paths}
 _BY_BASENAME = {name: reader for reader in READERS for name in reader.basenames}
 _BY_SUFFIX = tuple((suffix, reader) for reader in READERS for suffix in reader.suffixes)
@@ -51,8 +58,13 @@ def read_file(path: bytes, content: bytes) -> FileFacts:
 
 def refuse(path: bytes, why: str) -> FileFacts:
     """Return what a wanted file gives whose content cannot be had: a trouble that says why."""
+    return FileFacts(troubles=(Trouble(f"not read: {why}", affected(path)),))
+
+
+def affected(path: bytes) -> tuple[str, ...]:
+    """Return the package types that are incomplete without the wanted file at `path`."""
     reader = _reader(path)
-    return FileFacts(troubles=(Trouble(f"not read: {why}", reader.affects if reader else ()),))
+    return reader.affects if reader else ()
 
 
 def same_reader(one: bytes, other: bytes) -> bool:
