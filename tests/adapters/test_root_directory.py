@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,8 +18,6 @@ from sealmark.errors import UnreadableError, UsageError
 from sealmark.scan.root_directory import Unread, look_at_root
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sealmark.evidence.inventory import Inventory
 
 LODASH = b'{"name": "lodash", "version": "4.17.20"}'
@@ -100,7 +99,18 @@ def test_loops_of_links_end(root: Path) -> None:
     (root / "etc/os-release").symlink_to("/etc/os-release")
     (root / "var/lib/dpkg/status").symlink_to("available")
     (root / "var/lib/dpkg/available").symlink_to("status")
-    assert names(look(root)) == {"lodash"}
+    found = look(root)
+    assert names(found) == {"lodash"}
+    status = [problem for problem in found.errors if "deb" in problem.affects]
+    assert "not read: its links lead in a circle" in {problem.what for problem in status}
+
+
+def test_packages_in_a_linked_directory_are_found(root: Path) -> None:
+    (root / "var/lib/dpkg").rename(root / "srv/dpkg")
+    (root / "srv/dpkg/status").unlink()
+    put(root, "srv/dpkg/status.d/zlib1g", b"Package: zlib1g\nVersion: 1:1.2\n")
+    (root / "var/lib/dpkg").symlink_to("../../srv/dpkg")
+    assert names(look(root)) == {"zlib1g", "lodash"}
 
 
 def test_a_fifo_in_place_of_a_database_is_a_problem_and_does_not_hang(root: Path) -> None:
@@ -177,6 +187,40 @@ def test_a_directory_swapped_for_a_link_while_we_look_is_not_followed(
         assert not [path for path in rest if path.startswith(b"var/")]
         with pytest.raises(UnreadableError):
             source.read(b"var/lib/dpkg/status", 1)
+
+
+@pytest.mark.parametrize("swap", ["link", "fifo", "directory"])
+def test_a_file_swapped_while_we_look_is_a_problem_and_nothing_else_is_read(
+    swap: str, root: Path, tmp_path: Path
+) -> None:
+    outside = put(tmp_path, "outside/status", dpkg_status("6.6.6"))
+    status = root / "var/lib/dpkg/status"
+    with open_root(root) as source:
+        for found in source.walk():
+            if isinstance(found, FileEntry) and found.path == b"var/lib/dpkg/status":
+                status.unlink()
+                if swap == "link":
+                    status.symlink_to(outside)
+                elif swap == "fifo":
+                    os.mkfifo(status)
+                else:
+                    status.mkdir()
+                with pytest.raises(UnreadableError, match="not a regular file"):
+                    source.read(found.path, 1 << 20)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def test_walking_holds_no_more_files_open_than_the_tree_is_deep(root: Path) -> None:
+    for number in range(200):
+        (root / f"wide/{number}/deeper").mkdir(parents=True)
+    before = open_files()
+    with open_root(root) as source:
+        most = max(open_files() for _ in source.walk())
+    assert most - before < 10
+    assert open_files() == before
 
 
 def test_absurdly_many_entries_are_refused(root: Path) -> None:
