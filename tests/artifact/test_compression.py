@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import time
 
 import pytest
 import zstandard
@@ -86,3 +87,14 @@ def test_an_unknown_media_type_is_refused_in_few_words(name: str) -> None:
     with pytest.raises(CompressionError) as caught:
         compression_of(name)
     assert len(str(caught.value)) < 2000
+
+
+def test_many_empty_members_in_one_chunk_cost_no_more_than_in_many() -> None:
+    stored = gzip.compress(b"") * 100_000
+
+    def cost(size: int) -> float:
+        started = time.process_time()
+        assert whole(stored, "gzip", size) == b""
+        return time.process_time() - started
+
+    assert cost(len(stored)) < 3 * cost(1 << 14) + 0.2

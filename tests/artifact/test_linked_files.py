@@ -243,6 +243,14 @@ def test_only_the_layer_that_holds_the_content_is_read_twice_and_never_with_a_ca
     assert len(source.opened) == 1
 
 
+def test_a_layer_that_is_listed_twice_is_read_once(tmp_path: Path) -> None:
+    twice = written(("lib/apk/db/installed", "file", APK))
+    source = image_of(tmp_path / "layout", [twice, written(("x", "file", "")), twice])
+    found = looked(source)
+    assert len(source.opened) == 1 + 2
+    assert [layer.modified for layer in found.inventory.layers] == [0, 0, 1]
+
+
 def test_many_links_to_one_large_file_are_bounded(tmp_path: Path) -> None:
     large = '{"name":"a","version":"1","x":"' + "x" * (3 << 20) + '"}'
     links = [(f"n/node_modules/m{i}/package.json", "link", "big") for i in range(120)]

@@ -119,6 +119,14 @@ def test_each_limit_has_its_own_refusal(limits: Limits, why: str) -> None:
         read(sound("pax"), limits=limits)
 
 
+def test_global_headers_add_up_to_nothing_that_is_not_read() -> None:
+    headers = [{f"vendor.{number}": "x" * 1000, "uid": "7"} for number in range(50)]
+    written = b"".join(map(tarfile.TarInfo.create_pax_global_header, headers))
+    reader = TarReader([written + sound("ustar")], LIMITS)
+    assert {member.uid for member in reader} == {7}
+    assert reader._global.keys() == {b"uid"}
+
+
 def test_a_file_beyond_the_limit_is_told_of_and_not_held() -> None:
     _, seen = read(sound("pax"), limits=Limits(content=500))
     assert seen.skipped[b"etc/passwd"] == "770 bytes are too large"

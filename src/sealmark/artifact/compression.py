@@ -56,8 +56,8 @@ def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
     reader, begun, anything = fresh(), False, False
     try:
-        for chunk in chunks:
-            pending = chunk
+        for piece in _pieces(chunks):
+            pending = piece
             while pending:
                 anything, begun = True, True
                 yield reader.decompress(pending, _OUTPUT)
@@ -87,15 +87,18 @@ def _unzstd(chunks: Iterable[bytes]) -> Iterator[bytes]:
         raise CompressionError(f"zstd stream is damaged: {error}") from error
 
 
+def _pieces(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield small pieces: at the end of each member the rest of its piece is copied."""
+    return (
+        chunk[start : start + _INPUT] for chunk in chunks for start in range(0, len(chunk), _INPUT)
+    )
+
+
 class _Chunks:
     """The `read` that zstandard asks for, over an iterable; it takes pieces of any size."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
-        self._pieces = (
-            chunk[start : start + _INPUT]
-            for chunk in chunks
-            for start in range(0, len(chunk), _INPUT)
-        )
+        self._pieces = _pieces(chunks)
 
     def read(self, _: int = -1) -> bytes:
         return next(self._pieces, b"")

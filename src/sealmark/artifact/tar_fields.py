@@ -10,6 +10,10 @@ from sealmark.errors import UnreadableError
 LARGEST: Final = 1 << 60
 SPARSE_MAP: Final = b"GNU.sparse.map"
 _REPEATED = (b"GNU.sparse.offset", b"GNU.sparse.numbytes")
+_SPARSE = (b"name", b"size", b"realsize", b"major", b"minor", b"numblocks", b"map")
+_READ = frozenset(
+    {b"path", b"linkpath", b"size", b"uid", b"gid", *(b"GNU.sparse." + key for key in _SPARSE)}
+)
 
 
 class TarError(UnreadableError):
@@ -55,7 +59,8 @@ def decimal(pax: dict[bytes, bytes], key: bytes, default: int) -> int:
 def records(content: bytes) -> dict[bytes, bytes]:
     """Return the `length key=value` lines (pax, "Extended Header"). Raises TarError.
 
-    Keys of the first sparse format repeat; they are gathered as the list its successor writes.
+    Only what is read is kept: global headers add up. Keys of the first sparse format repeat; they
+    are gathered as the list its successor writes.
     """
     found: dict[bytes, bytes] = {}
     repeated: list[bytes] = []
@@ -69,7 +74,8 @@ def records(content: bytes) -> dict[bytes, bytes]:
             raise TarError("a pax header is damaged")
         if key in _REPEATED:
             repeated.append(value[:-1])
-        found[key] = value[:-1]
+        elif key in _READ:
+            found[key] = value[:-1]
         position += length
     if repeated:
         found[SPARSE_MAP] = b",".join(repeated)

@@ -27,7 +27,7 @@ from sealmark.scan.secrets import redact
 from sealmark.scan.settings import RawSettings, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sealmark.artifact.digest import Digest
     from sealmark.artifact.image import Image, ImageLayer
@@ -89,7 +89,7 @@ class Looked:
 
 def look(image: Image, source: ImageSource, cache: LayerCache) -> Looked:
     """Take the inventory of `image`. Raises UnreadableError when a layer is not what it says."""
-    scanned = [_scanned(layer, source, cache) for layer in image.layers]
+    scanned = _scan(image.layers, source, cache)
     root = RootFs(tuple(one.table for one in scanned))
     visible = list(_visible(root, scanned))
     seen = frozenset(path for _, path, _ in visible)
@@ -108,6 +108,16 @@ def look(image: Image, source: ImageSource, cache: LayerCache) -> Looked:
     execution = image.config.config or Execution()
     raw = _raw_settings(execution, image.config.created)
     return Looked(inventory, read_settings(raw, user_ids(visible)))
+
+
+def _scan(layers: Sequence[ImageLayer], source: ImageSource, cache: LayerCache) -> list[_Scanned]:
+    """Read each layer once, however often an image lists it."""
+    found: dict[tuple[str, str], _Scanned] = {}
+    for layer in layers:
+        same = (_key(layer), str(layer.diff_id))
+        if same not in found:
+            found[same] = _scanned(layer, source, cache)
+    return [found[_key(layer), str(layer.diff_id)] for layer in layers]
 
 
 def _scanned(layer: ImageLayer, source: ImageSource, cache: LayerCache) -> _Scanned:
