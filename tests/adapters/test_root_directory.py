@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +20,8 @@ from sealmark.errors import UnreadableError, UsageError
 from sealmark.scan.root_directory import Unread, look_at_root
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sealmark.evidence.inventory import Inventory
 
 LODASH = b'{"name": "lodash", "version": "4.17.20"}'
@@ -236,6 +240,39 @@ def test_other_file_systems_are_left_out(root: Path) -> None:
     with pytest.raises(UnreadableError, match="another file system"):
         source.read(b"proc/version", 1000)
     os.close(descriptor)
+
+
+@pytest.fixture
+def mounted(root: Path) -> Iterator[Path]:
+    """A file system mounted over the root's /var, where that is allowed."""
+    private = ["unshare", "--mount", "--propagation", "private", "true"]
+    if shutil.which("mount") is None or subprocess.run(private, check=False).returncode:
+        pytest.skip("mounting needs root")
+    done = subprocess.run(["mount", "-t", "tmpfs", "none", root / "var"], check=False)
+    if done.returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield root
+    finally:
+        subprocess.run(["umount", root / "var"], check=True)
+
+
+def test_a_file_system_mounted_over_var_is_a_problem_and_not_an_empty_var(mounted: Path) -> None:
+    found = look(mounted)
+    assert names(found) == {"lodash"}
+    (problem,) = found.errors
+    assert problem.location is not None
+    assert (problem.what, problem.location.path) == (
+        "directory not read: another file system is mounted there",
+        "/var",
+    )
+    assert "deb" in problem.affects
+
+
+def test_a_well_known_directory_that_is_a_link_to_a_file_is_nothing(root: Path) -> None:
+    (root / "usr/share").mkdir(parents=True)
+    (root / "usr/share/doc").symlink_to("/etc/passwd")
+    assert look(root).errors == ()
 
 
 def test_what_is_no_directory_is_a_usage_error(root: Path) -> None:

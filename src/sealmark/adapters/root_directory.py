@@ -27,6 +27,8 @@ _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _DEEPEST = 256
 _MOST_STEPS = 1024
+_VOLATILE = frozenset({b"dev", b"proc", b"run", b"sys", b"tmp"})
+_MOUNTED = "another file system is mounted there"
 _TYPES = {
     stat.S_IFREG: FileType.REGULAR,
     stat.S_IFDIR: FileType.DIRECTORY,
@@ -38,7 +40,10 @@ _TYPES = {
 
 
 class RootDirectory:
-    """A directory as a root; other file systems mounted below it (/proc, /dev) are left out."""
+    """A directory as a root. Other file systems mounted below it are not entered.
+
+    That is said of each, except of those that hold what comes and goes with the running system.
+    """
 
     def __init__(self, descriptor: int, most_entries: int = DEFAULT_LIMITS.members) -> None:
         self._root = descriptor
@@ -64,6 +69,8 @@ class RootDirectory:
                 except FileNotFoundError:
                     continue
                 except OSError as error:
+                    if isinstance(error, NotADirectoryError) and not depth:
+                        return  # what was asked for is a file: nothing lies below it
                     yield Unread(directory, error.strerror or "it cannot be read")
                     continue
                 left -= len(names)
@@ -86,7 +93,7 @@ class RootDirectory:
 
     def _names(self, opened: int, left: int) -> list[bytes]:
         if os.fstat(opened).st_dev != self._device:
-            return []
+            raise OSError(0, _MOUNTED)
         with os.scandir(opened) as listed:
             names = [os.fsencode(one.name) for one in islice(listed, left + 1)]
         if len(names) > left:
@@ -96,7 +103,7 @@ class RootDirectory:
 
     def _entries(
         self, directory: bytes, names: list[bytes], opened: int, deeper: list[bytes]
-    ) -> Iterator[FileEntry]:
+    ) -> Iterator[FileEntry | Unread]:
         """Yield the entries of a directory, adding to `deeper` the directories to go into."""
         prefix = directory + b"/" if directory else b""
         for name in names:
@@ -107,9 +114,13 @@ class RootDirectory:
                 continue  # it is gone
             if entry is None:
                 continue
-            if entry.type is FileType.DIRECTORY and state.st_dev == self._device:
-                deeper.append(entry.path)
             yield entry
+            if entry.type is not FileType.DIRECTORY:
+                continue
+            if state.st_dev == self._device:
+                deeper.append(entry.path)
+            elif entry.path.partition(b"/")[0] not in _VOLATILE:
+                yield Unread(entry.path, _MOUNTED)
 
     def resolve(self, path: bytes) -> bytes | Lost:
         """Follow links inside the root to what `path` is."""
