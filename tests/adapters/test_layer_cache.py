@@ -6,6 +6,7 @@ import io
 import os
 import stat
 import tarfile
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -60,6 +61,17 @@ def test_what_was_kept_comes_back_and_belongs_to_its_owner_alone(
 def test_a_key_may_be_longer_than_a_file_name(cache: DirectoryCache) -> None:
     cache.put("k" * 5000, b"content")
     assert bytes(cache.get("k" * 5000) or b"") == b"content"
+
+
+def test_what_was_not_asked_for_the_longest_goes_first(said: list[str], tmp_path: Path) -> None:
+    cache = DirectoryCache(tmp_path / "cache", SECRET, said.append, most_kept=3500)
+    for key in ("a", "b", "c"):
+        cache.put(key, bytes(1000))
+        time.sleep(0.01)
+    assert cache.get("a")
+    cache.put("d", bytes(1000))
+    assert [key for key in "abcd" if cache.get(key)] == ["a", "c", "d"]
+    assert said == []
 
 
 def cut(entry: Path) -> None:

@@ -11,9 +11,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import secrets
 import stat
-import tempfile
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,6 +23,7 @@ _MARK: Final = b"sealmark-cache-1"
 _HEADER: Final = len(_MARK) + hashlib.sha256().digest_size
 _LARGEST: Final = 2 << 30
 _SECRET_SIZE: Final = 32
+_MOST_KEPT: Final = 4 << 30
 # Neither a link nor a FIFO nor a terminal is an entry of ours.
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
@@ -32,13 +31,21 @@ _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 class DirectoryCache:
     """One file per key, replaced in one step; losing it costs time and nothing else.
 
-    `say` is told of entries that are not believed, once each, and of a disk that refuses.
+    Beyond `most_kept` bytes the entries go that were not asked for the longest. `say` is told of
+    entries that are not believed, once each, and of a disk that refuses.
     """
 
-    def __init__(self, directory: Path, secret: bytes, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        secret: bytes,
+        say: Callable[[str], None],
+        most_kept: int = _MOST_KEPT,
+    ) -> None:
         self._directory = directory
         self._secret = secret
         self._say = say
+        self._most_kept = most_kept
 
     def get(self, key: str) -> memoryview | None:
         """Return what was kept under `key`; None for nothing, or nothing to be believed."""
@@ -54,6 +61,8 @@ class DirectoryCache:
         if bytes(found[: len(_MARK)]) == _MARK and hmac.compare_digest(
             found[len(_MARK) : _HEADER], self._seal(key, content)
         ):
+            with suppress(OSError):
+                os.utime(path, follow_symlinks=False)
             return content
         self._say(f"the layer cache entry {path} is damaged or not ours; the layer is read again")
         return None
@@ -64,8 +73,21 @@ class DirectoryCache:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
             parts = (_MARK, self._seal(key, content), content)
             _write(self._directory, parts).replace(self._path(key))
+            self._prune()
         except OSError as error:
             self._say(f"the layer cache {self._directory} keeps nothing: {error.strerror}")
+
+    def _prune(self) -> None:
+        """Let the entries go that were not asked for the longest. Raises OSError."""
+        states = []
+        for path in self._directory.iterdir():
+            with suppress(FileNotFoundError):  # another process may be at work here
+                states.append((path.lstat(), path))
+        kept = 0
+        for state, path in sorted(states, key=lambda found: -found[0].st_mtime_ns):
+            kept += state.st_size
+            if kept > self._most_kept:
+                path.unlink(missing_ok=True)
 
     def _path(self, key: str) -> Path:
         return self._directory / hashlib.sha256(key.encode()).hexdigest()
@@ -118,7 +140,7 @@ def _secret(path: Path) -> bytes:
 
 def _found_secret(path: Path) -> None:
     """Put a secret in place, unless somebody else was faster."""
-    new = _write(path.parent, (secrets.token_bytes(_SECRET_SIZE),), durable=True)
+    new = _write(path.parent, (os.urandom(_SECRET_SIZE),), durable=True)
     try:
         with suppress(FileExistsError):
             path.hardlink_to(new)
@@ -141,6 +163,8 @@ def _read(path: Path, largest: int, *, private: bool = False) -> bytes:
 
 def _write(directory: Path, parts: Iterable[bytes], *, durable: bool = False) -> Path:
     """Write a new file that only its owner reads, and return its name. Raises OSError."""
+    import tempfile  # costs more than taking a layer from the cache
+
     handle, name = tempfile.mkstemp(dir=directory, prefix=".new-")
     try:
         with os.fdopen(handle, "wb") as file:
