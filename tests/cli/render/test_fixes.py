@@ -52,6 +52,15 @@ def npm(name: str, path: str) -> Component:
             ["RUN pip install 'requests>=2.0'"],
         ),
         (
+            [
+                package("pypi", "six", "/usr/local/lib/python3.12/site-packages/six-1.dist-info/M"),
+                package(
+                    "pypi", "idna", "/srv/venv/lib/python3.12/site-packages/idna-1.dist-info/M"
+                ),
+            ],
+            ["RUN pip install 'six>=2.0'", "RUN /srv/venv/bin/pip install 'idna>=2.0'"],
+        ),
+        (
             [npm("lodash", "/srv/node_modules/lodash/package.json")],
             ["RUN cd /srv && npm install lodash@2.0"],
         ),
@@ -130,7 +139,10 @@ SHELL = [
 @given(
     st.sampled_from(["deb", "apk", "pypi", "npm"]),
     HOSTILE | st.sampled_from(SHELL),
-    HOSTILE | st.sampled_from([STATUS, "/srv/$(id)/node_modules/a/package.json", "/a b/x"]),
+    HOSTILE
+    | st.sampled_from(
+        [STATUS, "/a;id/lib/python3/x", "/srv/$(id)/node_modules/a/package.json", "/a b/x"]
+    ),
     HOSTILE | st.sampled_from(["2.0", *SHELL]),
 )
 def test_nothing_from_an_image_is_a_command(type_: str, name: str, path: str, to: str) -> None:

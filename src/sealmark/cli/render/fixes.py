@@ -32,6 +32,8 @@ _NAMES = {
 }
 _VERSION = re.compile(r"[0-9][0-9A-Za-z.+!_-]{0,99}", re.ASCII)
 _DIRECTORY = re.compile(r"(/[A-Za-z0-9._+][A-Za-z0-9._+-]*){1,40}", re.ASCII)
+_COMMAND = re.compile(f"pip|{_DIRECTORY.pattern}", re.ASCII)
+_SYSTEM_PREFIXES = ("", "/usr", "/usr/local")
 _NODE_MODULES = "/node_modules/"
 
 NO_MANAGER = "without a package manager beside it: a newer base brings the fix"
@@ -92,7 +94,9 @@ def _why_not(one: _Wanted) -> str:
         return _why_not_npm(path)
     if lacks_manager(component):
         return NO_MANAGER
-    return _OF_SYSTEM if path.startswith("/usr/lib/python3/dist-packages/") else ""
+    if path.startswith("/usr/lib/python3/dist-packages/"):
+        return _OF_SYSTEM
+    return "" if component.type != "pypi" or _COMMAND.fullmatch(_pip(path)) else _UNNAMEABLE
 
 
 def _why_not_npm(path: str) -> str:
@@ -113,17 +117,28 @@ def _lines(sound: Sequence[_Wanted]) -> Iterator[str]:
     if names["apk"]:
         few = len(names["apk"]) <= MOST_NAMED
         yield f"RUN apk upgrade --no-cache {' '.join(names['apk']) if few else ''}".rstrip()
-    pypi = [f"'{one.component.name}>={one.to}'" for one in sound if one.component.type == "pypi"]
-    yield from _chunked("RUN pip install", pypi)
-    projects: dict[str, list[str]] = {}
+    commands: dict[str, list[str]] = {}
     for one in sound:
-        if one.component.type == "npm":
-            package = f"{one.component.name}@{one.to}"
-            projects.setdefault(_project(one.path), []).append(package)
-    for project, packages in projects.items():
-        is_global = project.endswith("/lib")
-        where = "npm install -g" if is_global else f"cd {project} && npm install"
-        yield from _chunked(f"RUN {where if project else 'npm install'}", packages)
+        name, to = one.component.name, one.to
+        if one.component.type == "pypi":
+            commands.setdefault(f"RUN {_pip(one.path)} install", []).append(f"'{name}>={to}'")
+        elif one.component.type == "npm":
+            commands.setdefault(f"RUN {_npm(one.path)}", []).append(f"{name}@{to}")
+    for command, packages in commands.items():
+        yield from _chunked(command, packages)
+
+
+def _pip(path: str) -> str:
+    """Return the pip of the environment that a project is installed in."""
+    prefix, found, _ = path.partition("/lib/python")
+    return f"{prefix}/bin/pip" if found and prefix not in _SYSTEM_PREFIXES else "pip"
+
+
+def _npm(path: str) -> str:
+    project = _project(path)
+    if project.endswith("/lib"):
+        return "npm install -g"
+    return f"cd {project} && npm install" if project else "npm install"
 
 
 def _chunked(command: str, packages: Iterable[str]) -> Iterator[str]:
