@@ -1,6 +1,6 @@
 """`make bench`: whole commands, each as a ratio against a peer or the feature off, in one run.
 
-`python -m bench PART...` measures some parts only: start-up, debian, many-files.
+`python -m bench PART...` measures some parts only: bundle, start-up, debian, many-files.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.bundle import verify_bundle
 from bench.images import debian_image, many_files_image
 from bench.measure import HEADER, SEALMARK, repeat
 
@@ -77,6 +78,7 @@ def many_files(home: Path, count: int = 3_000_000) -> None:
 
 
 PARTS: dict[str, Callable[[Path], None]] = {
+    "bundle": verify_bundle,
     "start-up": start_up,
     "debian": check_debian,
     "many-files": many_files,

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.support.sigstore.authority import ISSUER, NAME, Fulcio, p256, spki
-from tests.support.sigstore.bundles import KINDS, dsse_bundle, message_bundle
+from tests.support.sigstore.bundles import KINDS, as_version, dsse_bundle, message_bundle
 from tests.support.sigstore.checking import ANYONE, NOW, changed, check, refusal, refused
 from tests.support.sigstore.rekor import Rekor, b64
 from tests.support.sigstore.tsa import TimestampAuthority
@@ -318,3 +318,28 @@ def test_the_same_time_stamp_twice_is_refused(world: World) -> None:
 
 def test_now_is_an_argument(world: World) -> None:
     assert check(message_bundle(world), world, now=NOW.replace(year=2099)).identity
+
+
+def test_a_bundle_that_brings_a_root_is_refused(world: World) -> None:
+    bundle = as_version(message_bundle(world), "0.2")
+    chain = bundle[MATERIAL]["x509CertificateChain"]["certificates"]
+    chain.append({"rawBytes": b64(world.fulcio.intermediate.public_bytes(Encoding.DER))})
+    check(bundle, world)
+    chain.append({"rawBytes": b64(world.fulcio.root.public_bytes(Encoding.DER))})
+    refused(CHAIN, "certificates[2]", bundle, world)
+
+
+@pytest.mark.parametrize("version", ["0.1", "0.2"])
+def test_bundles_of_earlier_versions_are_verified(world: World, version: str) -> None:
+    check(as_version(dsse_bundle(world), version), world)
+
+
+def test_a_promise_is_enough_for_version_0_1_alone(world: World) -> None:
+    bundle = as_version(dsse_bundle(world), "0.1")
+    del entry_of(bundle)["inclusionProof"]
+    check(bundle, world)
+    bundle["mediaType"] = bundle["mediaType"].replace("0.1", "0.2")
+    refused(PARSE, "inclusionProof", bundle, world)
+    bundle["mediaType"] = bundle["mediaType"].replace("0.2", "0.1")
+    entry_of(bundle)["inclusionPromise"] = None
+    refused(PARSE, "inclusionPromise", bundle, world)

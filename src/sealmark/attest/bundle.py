@@ -48,11 +48,13 @@ def _claim(data: bytes) -> Claim:
     if version is None:
         raise FieldError("mediaType", f"not a bundle known: {bundle.text('mediaType')[:80]!r}")
     material = bundle.message("verificationMaterial", *_MATERIAL)
+    certificates = _certificates(material, version)
     return Claim(
         raw=data,
         version=version,
         content=_content(bundle),
-        certificate=_certificate(material, version),
+        certificate=certificates[0] if certificates else None,
+        others=certificates[1:],
         entries=_entries(material, version),
         timestamps=_timestamps(material),
     )
@@ -72,22 +74,21 @@ def _content(bundle: Message) -> MessageSignature | Envelope:
     return MessageSignature(algorithm, digest, message.data("signature"))
 
 
-def _certificate(material: Message, version: str) -> bytes | None:
+def _certificates(material: Message, version: str) -> tuple[bytes, ...]:
     kind = material.one_of(*_KEYS)
     if kind == "publicKey":
         # A hint: which key is believed is the verifier's choice alone.
         material.message("publicKey", "hint").optional_text("hint")
-        return None
+        return ()
     if (kind == "certificate") != (version == "0.3"):
         raise FieldError(material.at(kind), f"bundles of version {version} have no such field")
     if kind == "certificate":
-        return material.message("certificate", "rawBytes").data("rawBytes")
+        return (material.message("certificate", "rawBytes").data("rawBytes"),)
     chain = material.message(kind, "certificates")
     certificates = chain.messages("certificates", MAX_CERTIFICATES, "rawBytes")
     if not certificates:
         raise FieldError(chain.at("certificates"), "expected a certificate")
-    # Those after the first are not used: issuers come from the trust root.
-    return next(item.data("rawBytes") for item in certificates)
+    return tuple(item.data("rawBytes") for item in certificates)
 
 
 def _entries(material: Message, version: str) -> tuple[LogEntry, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
+from cryptography.utils import CryptographyDeprecationWarning
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from sealmark.attest.keys import KeyMaterialError, VerificationKey
@@ -34,9 +35,11 @@ _UNDERSTOOD = frozenset(
 _BROKEN = (
     ValueError,
     TypeError,
+    x509.InvalidVersion,
     x509.DuplicateExtension,
     x509.UnsupportedGeneralNameType,
     UnsupportedAlgorithm,
+    CryptographyDeprecationWarning,  # where a program makes errors of warnings
 )
 
 
@@ -60,8 +63,8 @@ class Certificate:
             raise CertificateError(f"a certificate has at most {MAX_CERTIFICATE_BYTES} bytes")
         try:
             read = x509.load_der_x509_certificate(der)
-            if read.version is not x509.Version.v3:
-                raise CertificateError("expected an X.509 v3 certificate")
+            if read.version is not x509.Version.v3 or read.serial_number <= 0:
+                raise CertificateError("expected X.509 v3 with a positive serial number")
             key = VerificationKey.wrap(read.public_key())
             found = cls(der, key, read, read.extensions)
             _check_extensions(found)

@@ -49,13 +49,15 @@ class Claim:
     """A Sigstore bundle, parsed. `raw` is the bundle as it came.
 
     `certificate` is DER and whoever wrote the bundle chose it; where there is none, the claim is
-    by a key that the verifier must know.
+    by a key that the verifier must know. `others` are the further certificates that bundles before
+    v0.3 may carry; no trust rests on them.
     """
 
     raw: bytes
     version: str
     content: Envelope | MessageSignature
     certificate: bytes | None
+    others: tuple[bytes, ...]
     entries: tuple[LogEntry, ...]
     timestamps: tuple[bytes, ...]
 

@@ -20,6 +20,7 @@ MAX_DEPTH = 64
 
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)", re.ASCII)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _CAPITAL = re.compile(r"[A-Z]")
 _FROM_URL_SAFE = str.maketrans("-_", "+/")
 
@@ -40,7 +41,7 @@ def decode_json(data: bytes, limit: int, path: str) -> Any:
     try:
         text = data.decode()
         value = json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
-        if "\\u" in text:
+        if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()  # refuses half a surrogate pair
     except (UnicodeDecodeError, UnicodeEncodeError) as error:
         raise FieldError(path, f"not UTF-8: {error.reason}") from None

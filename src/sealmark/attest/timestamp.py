@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,14 @@ _HASHES = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class _Stamp:
+    response: TimeStampResponse
+    hash: str
+    imprint: bytes
+    when: datetime
+
+
 def timestamp_time(
     stamp: bytes, signature: bytes, authorities: Iterable[Authority], field: str
 ) -> datetime:
@@ -35,44 +44,40 @@ def timestamp_time(
     The authority that signed must have been trusted at that time: another one's window does not
     count for it.
     """
-    response = _decode(stamp, field)
-    when = response.tst_info.gen_time.astimezone(UTC)
-    if not _is_over(response, signature):
+    read = _read(stamp, field)
+    name = _HASHES.get(read.hash)
+    if name is None or hashlib.new(name, signature).digest() != read.imprint:
         raise RefusedError(TIME, field, "it is over something else than this signature")
     why = "no time-stamping authority of the trust root made it"
     for authority in authorities:
-        if not _made_by(response, authority):
+        if not _made_by(read, authority):
             continue
-        if authority.window.covers(when):
-            return when
-        why = f"{authority.uri} was not trusted at {when:%Y-%m-%dT%H:%M:%SZ}"
+        if authority.window.covers(read.when):
+            return read.when
+        why = f"{authority.uri} was not trusted at {read.when:%Y-%m-%dT%H:%M:%SZ}"
     raise RefusedError(TIME, field, why)
 
 
-def _decode(stamp: bytes, field: str) -> TimeStampResponse:
+def _read(stamp: bytes, field: str) -> _Stamp:
+    """Read all that is asked for at once: the library parses each part when it is first touched."""
     if len(stamp) > MAX_TIMESTAMP_BYTES:
         raise RefusedError(TIME, field, f"expected at most {MAX_TIMESTAMP_BYTES} bytes")
     try:
         response = decode_timestamp_response(stamp)
-        if response.as_bytes() != stamp:
-            raise RefusedError(TIME, field, "not a time stamp response in DER")
-    except ValueError:
-        raise RefusedError(TIME, field, "not a time stamp response") from None
-    return response
+        info = response.tst_info
+        imprint = info.message_imprint
+        when = info.gen_time.astimezone(UTC)
+        return _Stamp(response, imprint.hash_algorithm.dotted_string, imprint.message, when)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise RefusedError(TIME, field, f"not a time stamp response: {error}") from None
 
 
-def _is_over(response: TimeStampResponse, signature: bytes) -> bool:
-    imprint = response.tst_info.message_imprint
-    name = _HASHES.get(imprint.hash_algorithm.dotted_string)
-    return name is not None and hashlib.new(name, signature).digest() == imprint.message
-
-
-def _made_by(response: TimeStampResponse, authority: Authority) -> bool:
+def _made_by(stamp: _Stamp, authority: Authority) -> bool:
     chain = [certificate.parsed for certificate in authority.chain]
     builder = VerifierBuilder(roots=chain[-1:], intermediates=chain[1:-1])
     if not is_authority(authority.chain[0]):
         builder = builder.tsa_certificate(chain[0])
     try:
-        return builder.build().verify(response, response.tst_info.message_imprint.message)
-    except (VerificationError, ValueError):
+        return builder.build().verify(stamp.response, stamp.imprint)
+    except (VerificationError, ValueError, TypeError, OverflowError):
         return False

@@ -126,6 +126,7 @@ def _signer(
     if not times:
         why = "neither a log nor a time-stamping authority says when it was signed"
         raise RefusedError(TIME, "verificationMaterial", why)
+    _check_others(claim)
     leaf, identity = _read_certificate(claim.certificate)
     authority = find_authority(leaf, trust.certificate_authorities, [t.when for t in times])
     if not expectation.unsafe_without_sct:
@@ -134,6 +135,17 @@ def _signer(
     if objection:
         raise RefusedError(IDENTITY, "certificate", objection)
     return _Signer(leaf.key, identity)
+
+
+def _check_others(claim: Claim) -> None:
+    """A bundle brings no root (sigstore_bundle.proto): whoever looks to it for one is misled."""
+    for index, der in enumerate(claim.others, 1):
+        try:
+            other = Certificate.parse(der)
+        except CertificateError as error:
+            raise RefusedError(CHAIN, f"certificates[{index}]", str(error)) from None
+        if other.issued(other):
+            raise RefusedError(CHAIN, f"certificates[{index}]", "a bundle must not bring a root")
 
 
 def _read_certificate(der: bytes) -> tuple[Certificate, Identity]:

@@ -135,3 +135,11 @@ def _body(
         },
     }
     return {"apiVersion": kind[1], "kind": kind[0], "spec": specs[kind]}
+
+
+def as_version(bundle: dict[str, Any], version: str) -> dict[str, Any]:
+    """Turn a v0.3 bundle by a certificate into an older one."""
+    bundle["mediaType"] = f"application/vnd.dev.sigstore.bundle+json;version={version}"
+    certificate = bundle["verificationMaterial"].pop("certificate")
+    bundle["verificationMaterial"]["x509CertificateChain"] = {"certificates": [certificate]}
+    return bundle
