@@ -104,7 +104,7 @@ def _log(log: Message) -> TrustedLog:
         log_id=log.message("logId", "keyId").data("keyId"),
         host=_host(log),
         key=public,
-        window=_window(key) if key.has("validFor") else Window(),
+        window=read_window(key) if key.has("validFor") else Window(),
     )
 
 
@@ -131,7 +131,7 @@ def _authorities(root: Message, name: str, leaves: int) -> Iterable[Authority]:
     for item in root.messages(name, MAX_MEMBERS, *_AUTHORITY):
         chain = _chain(item.message("certChain", "certificates"))
         _check_chain(item.at("certChain"), chain, leaves)
-        yield Authority(item.optional_text("uri"), chain, _window(item))
+        yield Authority(item.optional_text("uri"), chain, read_window(item))
 
 
 def _chain(message: Message) -> tuple[Certificate, ...]:
@@ -158,7 +158,8 @@ def _check_chain(path: str, chain: tuple[Certificate, ...], leaves: int) -> None
             raise FieldError(f"{path}.certificates[{index + leaves}]", str(error)) from None
 
 
-def _window(message: Message) -> Window:
+def read_window(message: Message) -> Window:
+    """Read a `validFor`, which must be there and have a start. Raises FieldError."""
     span = message.message("validFor", "start", "end")
     start, end = span.time("start"), span.time("end") if span.has("end") else None
     if end is not None and end < start:

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
+from sealmark.attest.artifact import ALGORITHMS, Artifact
 from sealmark.errors import UnreadableError, UsageError
 
 if TYPE_CHECKING:
-    from sealmark.attest.artifact import Artifact
-    from sealmark.attest.identity import IdentityPolicy
+    from sealmark.attest.identity import Identity, IdentityPolicy
     from sealmark.attest.keys import VerificationKey
+    from sealmark.attest.sign import Signed, Signer
+    from sealmark.attest.signing_config import SigningConfig
     from sealmark.attest.trust_root import TrustRoot
     from sealmark.attest.verify import Verified
 
@@ -63,6 +65,85 @@ def verify_bundle(
     click.echo("\n".join(_report(verified)))
 
 
+@command.command("sign-bundle")
+@click.option("--staging", is_flag=True, help="Use Sigstore's staging instance.")
+@click.option("--in-toto", is_flag=True, help="FILE is an in-toto statement, to be signed as one.")
+@click.option(
+    "--identity-token",
+    required=True,
+    metavar="TOKEN",
+    envvar="SEALMARK_IDENTITY_TOKEN",
+    help="The OIDC token that says who signs.",
+)
+@click.option("--bundle", required=True, type=_path, help="Where to write the bundle.")
+@click.option("--trusted-root", type=_path, help="Check the bundle against this file instead.")
+@click.option("--signing-config", type=_path, help="Use the services that this file names.")
+@click.argument("artifact", metavar="FILE", type=_path)
+def sign_bundle(
+    staging: bool,
+    in_toto: bool,
+    identity_token: str,
+    bundle: Path,
+    trusted_root: Path | None,
+    signing_config: Path | None,
+    artifact: Path,
+) -> None:
+    """Sign FILE with a key that lives for one signature, and write the bundle.
+
+    The bundle is verified against the trust root before it is written.
+    """
+    from sealmark.adapters.sigstore_services import SigstoreServices
+    from sealmark.attest.sign import sign_artifact, sign_statement
+    from sealmark.cli.keyless import sign_keyless
+
+    content, now = _read(artifact), datetime.now(UTC)
+    config = _config(signing_config, staging)
+
+    def sign(key: Signer, certificate: bytes) -> Signed:
+        if in_toto:
+            return sign_statement(key, certificate, content)
+        return sign_artifact(key, certificate, Artifact.of_bytes(content))
+
+    with SigstoreServices() as services:
+        made = sign_keyless(services, config, identity_token, sign, now)
+    verified = _verify_own(made, content, _trust(trusted_root, staging), in_toto)
+    bundle.write_bytes(made)
+    click.echo("\n".join(_report(verified)))
+
+
+class _WhoeverSigned:
+    """Accepts every identity: it is our own, and the authority has just vouched for it."""
+
+    def objection(self, identity: Identity) -> str:
+        """Return none."""
+        return ""
+
+
+def _verify_own(made: bytes, content: bytes, trust: TrustRoot, in_toto: bool) -> Verified:
+    """A bundle that nobody would accept is not handed out."""
+    from sealmark.attest.bundle import parse_bundle
+    from sealmark.attest.statement import PAYLOAD_TYPE, parse_statement
+    from sealmark.attest.verify import Expectation, verify
+
+    if in_toto:
+        subject = parse_statement(PAYLOAD_TYPE, content).subjects[0]
+        known = {a: bytes.fromhex(v) for a, v in subject.digests if a in ALGORITHMS}
+        artifact = Artifact(known)
+    else:
+        artifact = Artifact.of_bytes(content)
+    expectation = Expectation(artifact, _WhoeverSigned())
+    return verify(parse_bundle(made), trust, expectation, datetime.now(UTC))
+
+
+def _config(path: Path | None, staging: bool) -> SigningConfig:
+    from sealmark.adapters.trust_roots import public_good_signing, staging_signing
+    from sealmark.attest.signing_config import parse_signing_config
+
+    if path is not None:
+        return parse_signing_config(_read(path))
+    return staging_signing() if staging else public_good_signing()
+
+
 def _signer(
     key: Path | None, name: str | None, issuer: str | None
 ) -> VerificationKey | IdentityPolicy:
@@ -90,7 +171,6 @@ def _trust(path: Path | None, use_staging: bool) -> TrustRoot:
 def _artifact(text: str) -> Artifact:
     """A digest unless a file of that name exists, as the protocol has it."""
     from sealmark.artifact.digest import Digest, DigestError
-    from sealmark.attest.artifact import Artifact
 
     if text.startswith(_SHA256) and not Path(text).exists():
         try:

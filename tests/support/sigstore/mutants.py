@@ -23,6 +23,13 @@ def flipped(data: bytes, bits: range, step: int = 1, start: int = 0) -> Iterator
             yield data[:place] + bytes([data[place] ^ (1 << bit)]) + data[place + 1 :]
 
 
+def lost_or_repeated(data: bytes, step: int = 1, start: int = 0) -> Iterator[bytes]:
+    """Each byte dropped, and each byte there twice."""
+    for place in range(start, len(data), step):
+        yield data[:place] + data[place + 1 :]
+        yield data[:place] + data[place : place + 1] + data[place:]
+
+
 def flipped_inside(bundle: dict[str, Any], bits: range, step: int = 1) -> Iterator[bytes]:
     """The bytes that fields carry in base64, flipped before they are encoded."""
     for path, value in _leaves(bundle):

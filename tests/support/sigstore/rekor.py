@@ -88,12 +88,12 @@ class Rekor:
 
     def proof(self, index: int) -> dict[str, Any]:
         size = len(self.leaves)
-        root = tree_root(self._node, size)
+        root = tree_root(self.node, size)
         return {
             "logIndex": str(index),
             "rootHash": b64(root),
             "treeSize": str(size),
-            "hashes": [b64(item) for item in inclusion_proof(self._node, index, size)],
+            "hashes": [b64(item) for item in inclusion_proof(self.node, index, size)],
             "checkpoint": {"envelope": self.checkpoint(size, root)},
         }
 
@@ -103,7 +103,7 @@ class Rekor:
         value = self.sign(text.encode())
         return Note(text, (Signature(self.host, self.log_id[:4], value),)).encode().decode()
 
-    def _node(self, level: int, index: int) -> bytes:
+    def node(self, level: int, index: int) -> bytes:
         width = 1 << level
         leaves = self.leaves[index * width : (index + 1) * width]
         return complete_root([leaf_hash(leaf) for leaf in leaves])

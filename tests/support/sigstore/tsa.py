@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
 _SHA256 = sequence(oid("2.16.840.1.101.3.4.2.1"))
+_SHA512 = sequence(oid("2.16.840.1.101.3.4.2.3"))
 _ECDSA_SHA256 = sequence(oid("1.2.840.10045.4.3.2"))
 _TST_INFO = oid("1.2.840.113549.1.9.16.1.4")
 
@@ -32,10 +33,14 @@ class TimestampAuthority:
         self.leaf = made.sign(root_key, hashes.SHA256())
 
     def stamp(self, signature: bytes, when: datetime) -> bytes:
+        return self.stamp_digest(hashlib.sha256(signature).digest(), when)
+
+    def stamp_digest(self, digest: bytes, when: datetime) -> bytes:
+        """A stamp over a SHA-256 or SHA-512 digest."""
         info = sequence(
             integer(1),
             oid("1.3.6.1.4.1.57264.2"),
-            sequence(_SHA256, octets(hashlib.sha256(signature).digest())),
+            sequence(_SHA256 if len(digest) == 32 else _SHA512, octets(digest)),
             integer(int(when.timestamp())),
             tlv(0x18, when.strftime("%Y%m%d%H%M%SZ").encode()),
         )
