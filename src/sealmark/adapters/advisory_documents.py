@@ -60,6 +60,11 @@ class Group:
     certain: int = 0
     doubtful: list[str] = field(default_factory=list)
 
+    @property
+    def taken(self) -> int:
+        """How many documents were kept."""
+        return self.certain + len(self.doubtful)
+
     def takes(self, item: Input, content: bytes, shape: Shape) -> bool:
         """Keep a document if it is, or may have been, a record."""
         if not (shape.is_record or self.archive or shape.may_be_record):

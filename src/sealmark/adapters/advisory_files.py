@@ -15,11 +15,13 @@ from sealmark.adapters.advisory_streams import FeedFileError, Limits, own_errors
 from sealmark.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from sealmark.adapters.advisory_inputs import Input
     from sealmark.scan.vulnerabilities.feed import AnyFeed
+
+_MOST_NAMED = 20
 
 
 class FeedReader:
@@ -73,19 +75,26 @@ class FeedReader:
     ) -> Iterator[AnyFeed]:
         group = Group(self._documents.builder(name, name), archive)
         others = 0
+        strange: list[str] = []
         for item in inputs:
             with own_errors(item.label):
-                before = group.certain + len(group.doubtful)
+                before = group.taken
                 feed = self._documents.read(item, group, None)
                 if feed is not None:
                     others += 1
                     yield feed
-                elif group.certain + len(group.doubtful) == before:
-                    self._skipped(f"{item.label}: left out, it is no feed")
+                elif group.taken == before:
+                    strange.append(item.label)
+        if not group.certain:
+            strange += group.doubtful
+        self._tell_skipped(name, strange)
         if group.certain:
             yield group.finish(name)
-            return
-        for label in group.doubtful:
-            self._skipped(f"{label}: left out, it is no feed")
-        if not others:
+        elif not others:
             raise FeedFileError(f"{name}: holds no feed")
+
+    def _tell_skipped(self, name: str, strange: Sequence[str]) -> None:
+        for label in strange[:_MOST_NAMED]:
+            self._skipped(f"{label}: left out, it is no feed")
+        if len(strange) > _MOST_NAMED:
+            self._skipped(f"{name}: {len(strange) - _MOST_NAMED} more were left out")

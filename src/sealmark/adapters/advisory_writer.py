@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import sqlite3
 import tempfile
 from contextlib import closing, contextmanager
@@ -12,12 +13,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sealmark.adapters.advisory_carry import carry_over
 from sealmark.adapters.advisory_database import (
     APPLICATION_ID,
     BLOCK,
     FORMAT,
     PROBABILITY_SCALE,
-    AdvisoryDatabase,
     DatabaseError,
     content_digest,
     cve_number,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
     from sealmark.artifact.digest import Digest
 
+DOWNLOADS = "download."
 _SCHEMA = f"""
 PRAGMA page_size = 4096;
 PRAGMA journal_mode = OFF;
@@ -66,10 +68,17 @@ CREATE TABLE support (
 
 @contextmanager
 def updating(path: Path) -> Iterator[None]:
-    """Hold the right to replace the database at `path`; a second updater waits for the first."""
+    """Hold the right to replace the database at `path`; a second updater waits for the first.
+
+    What one that was killed left beside it is removed: whoever holds the right is alone.
+    """
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with path.with_suffix(".lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
+        for left in path.parent.glob(f"{path.name}.*.new"):
+            left.unlink(missing_ok=True)
+        for left in path.parent.glob(f"{DOWNLOADS}*"):
+            shutil.rmtree(left, ignore_errors=True)
         yield
 
 
@@ -130,7 +139,7 @@ def _build(
         connection.execute("COMMIT")
         keep, only = kept
         if keep is not None:
-            _carry_over(connection, keep, only)
+            carry_over(connection, keep, only)
         digest = content_digest(connection)
         connection.execute("INSERT INTO meta VALUES ('digest', ?)", (str(digest),))
         connection.execute("VACUUM")
@@ -138,20 +147,7 @@ def _build(
 
 
 def _write_feed(connection: sqlite3.Connection, feed: AnyFeed) -> None:
-    try:
-        number = connection.execute(
-            "INSERT INTO feeds (name, body, provenance) VALUES (?, ?, ?)",
-            (
-                feed.feed.name,
-                msgspec.msgpack.encode(feed.feed),
-                msgspec.msgpack.encode(feed.provenance),
-            ),
-        ).lastrowid
-    except sqlite3.IntegrityError:
-        raise DatabaseError(
-            f"two inputs are both named {feed.feed.name!r}: rename one, or leave one out"
-        ) from None
-    assert number is not None
+    number = _write_head(connection, feed)
     match feed:
         case AdvisoryFeed():
             _write_advisories(connection, number, feed)
@@ -164,23 +160,44 @@ def _write_feed(connection: sqlite3.Connection, feed: AnyFeed) -> None:
                 ),
             )
         case ExploitabilityFeed():
-            connection.executemany(
-                "INSERT INTO exploitability VALUES (?, ?, ?, ?)",
-                (
-                    (
-                        cve_number(cve),
-                        number,
-                        round(value.probability * PROBABILITY_SCALE),
-                        round(value.percentile * PROBABILITY_SCALE),
-                    )
-                    for cve, value in feed.exploitability.items()
-                ),
-            )
+            _write_scores(connection, number, feed)
         case SupportFeed():
             connection.executemany(
                 "INSERT OR REPLACE INTO support VALUES (?, ?, ?, ?)",
                 ((end.product, end.release, number, end.ends) for end in feed.ends),
             )
+
+
+def _write_head(connection: sqlite3.Connection, feed: AnyFeed) -> int:
+    """Write what a feed says about itself; return its number."""
+    body = msgspec.msgpack.encode(feed.feed)
+    provenance = msgspec.msgpack.encode(feed.provenance)
+    try:
+        number = connection.execute(
+            "INSERT INTO feeds (name, body, provenance) VALUES (?, ?, ?)",
+            (feed.feed.name, body, provenance),
+        ).lastrowid
+    except sqlite3.IntegrityError:
+        raise DatabaseError(
+            f"two inputs are both named {feed.feed.name!r}: rename one, or leave one out"
+        ) from None
+    assert number is not None
+    return number
+
+
+def _write_scores(connection: sqlite3.Connection, number: int, feed: ExploitabilityFeed) -> None:
+    connection.executemany(
+        "INSERT INTO exploitability VALUES (?, ?, ?, ?)",
+        (
+            (
+                cve_number(cve),
+                number,
+                round(value.probability * PROBABILITY_SCALE),
+                round(value.percentile * PROBABILITY_SCALE),
+            )
+            for cve, value in feed.exploitability.items()
+        ),
+    )
 
 
 def _write_advisories(connection: sqlite3.Connection, number: int, feed: AdvisoryFeed) -> None:
@@ -205,62 +222,3 @@ def _write_advisories(connection: sqlite3.Connection, number: int, feed: Advisor
             for (ecosystem, package), groups in feed.packages.items()
         ),
     )
-
-
-def _carry_over(connection: sqlite3.Connection, keep: Path, only: Collection[str] | None) -> None:
-    """Copy the feeds of another database that this one does not have and that are wanted."""
-    with AdvisoryDatabase(keep):  # refuses a foreign or damaged file by name
-        pass
-    uri = f"{keep.resolve().as_uri()}?mode=ro&immutable=1"
-    connection.execute("ATTACH ? AS old", (uri,))
-    connection.execute("BEGIN")
-    new = dict(
-        connection.execute(
-            "SELECT 'f', coalesce(max(id), 0) FROM main.feeds"
-            " UNION ALL SELECT 'p', coalesce(max(id), 0) FROM main.partitions"
-        )
-    )
-    connection.execute(
-        "CREATE TEMP TABLE wanted AS SELECT id FROM old.feeds"
-        " WHERE name NOT IN (SELECT name FROM main.feeds)"
-    )
-    if only is not None:
-        names = [name for (name,) in connection.execute("SELECT name FROM old.feeds")]
-        connection.executemany(
-            "DELETE FROM temp.wanted WHERE id = (SELECT id FROM old.feeds WHERE name = ?)",
-            ((name,) for name in names if name not in only),
-        )
-    for statement in (
-        (
-            "INSERT INTO main.packages "
-            "SELECT k.partition + :p, k.package, k.body FROM old.packages k"
-            " JOIN old.partitions o ON o.id = k.partition WHERE o.feed IN temp.wanted"
-        ),
-        (
-            "INSERT INTO main.partitions SELECT id + :p, feed + :f, ecosystem FROM old.partitions"
-            " WHERE feed IN temp.wanted"
-        ),
-        (
-            "INSERT INTO main.advisories SELECT feed + :f, block, body FROM old.advisories"
-            " WHERE feed IN temp.wanted"
-        ),
-        (
-            "INSERT INTO main.exploited SELECT cve, feed + :f, body FROM old.exploited"
-            " WHERE feed IN temp.wanted"
-        ),
-        (
-            "INSERT INTO main.exploitability SELECT cve, feed + :f, probability, percentile"
-            " FROM old.exploitability WHERE feed IN temp.wanted"
-        ),
-        (
-            "INSERT INTO main.support SELECT product, release, feed + :f, ends FROM old.support"
-            " WHERE feed IN temp.wanted"
-        ),
-        (
-            "INSERT INTO main.feeds SELECT id + :f, name, body, provenance FROM old.feeds"
-            " WHERE id IN temp.wanted"
-        ),
-    ):
-        connection.execute(statement, new)
-    connection.execute("COMMIT")
-    connection.execute("DETACH old")

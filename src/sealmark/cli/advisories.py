@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sealmark.cli.feed_addresses import ECOSYSTEMS, EPSS, KEV, OSV
+from sealmark.cli.feed_addresses import ECOSYSTEMS, END_OF_LIFE, EPSS, KEV, OSV
 from sealmark.cli.options import SourceOptions, source_options
 from sealmark.cli.state import current_state, home_option
-from sealmark.errors import UnreadableError, UsageError
+from sealmark.errors import ServiceError, UnreadableError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import IO
 
+    from sealmark.adapters.advisory_publishers import Addresses
+    from sealmark.adapters.advisory_remote import Choices
     from sealmark.evidence.vulnerability import Feed
     from sealmark.scan.vulnerabilities.feed import AnyFeed, Provenance
 
@@ -54,19 +56,25 @@ def command() -> None:
     "--ecosystem",
     "ecosystems",
     multiple=True,
-    default=ECOSYSTEMS,
-    show_default=True,
-    help="OSV's name of an ecosystem to fetch; may be repeated.",
+    help="OSV's name of an ecosystem to fetch; may be repeated. Default: "
+    f"{', '.join(ECOSYSTEMS)}, and any that was fetched before.",
 )
 @click.option("--osv-url", default=OSV, show_default=True, help="Where OSV's archives are.")
 @click.option("--kev-url", default=KEV, show_default=True, help="CISA's catalogue; empty for none.")
 @click.option("--epss-url", default=EPSS, show_default=True, help="FIRST's scores; empty for none.")
+@click.option(
+    "--eol-url",
+    default=END_OF_LIFE,
+    show_default=True,
+    help="End-of-life dates of distributions; empty for none.",
+)
 @click.option(
     "--accept-unreadable",
     multiple=True,
     metavar="DIGEST",
     help="Do without the record of this digest, which cannot be read; may be repeated.",
 )
+@click.option("--only", is_flag=True, help="Drop every feed that is not part of this update.")
 @source_options
 @home_option
 def update(
@@ -77,36 +85,51 @@ def update(
     osv_url: str,
     kev_url: str,
     epss_url: str,
+    eol_url: str,
     accept_unreadable: tuple[str, ...],
+    only: bool,
     source: SourceOptions,
 ) -> None:
-    """Bring the database up to date from its publishers, or build it anew with --from.
+    """Bring feeds of the database up to date, from their publishers or from files.
 
-    The old one stays until the new one is whole. With --for alone, nothing else is fetched and
-    the other feeds of the database are kept.
+    Feeds are replaced one by one; those that are not part of the update are kept with their
+    dates. The old database stays until the new one is whole. Exit code 5 if any feed that was
+    asked for could not be had.
     """
+    from sealmark.adapters.advisory_publishers import Addresses
+    from sealmark.adapters.advisory_remote import Choices
     from sealmark.adapters.advisory_writer import updating
 
     target = current_state().advisories
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    choices = Choices(accept_unreadable, only)
     with updating(target):
         if paths or image is not None:
             index = () if image is None else (_debian_index(image, apt, source),)
-            _from_files(target, paths, index, accept_unreadable)
+            _from_files(target, paths, index, choices)
         else:
-            _from_network(target, ecosystems, (osv_url, kev_url, epss_url), accept_unreadable)
+            at = Addresses(osv_url, kev_url, epss_url, eol_url)
+            _from_network(target, ecosystems, at, choices)
 
 
 def _from_files(
-    target: Path, paths: tuple[Path, ...], more: tuple[AnyFeed, ...], accepted: tuple[str, ...]
+    target: Path, paths: tuple[Path, ...], more: tuple[AnyFeed, ...], choices: Choices
 ) -> None:
     from sealmark.adapters.advisory_files import FeedReader
+    from sealmark.adapters.advisory_remote import described, held_feeds
     from sealmark.adapters.advisory_writer import write_database
 
-    keep = target if not paths and target.exists() else None
+    held = held_feeds(target, _warn)
+    brought: set[str] = set()
+    reader = FeedReader(_warn, accepted=choices.accepted)
     digest = write_database(
-        target, chain(more, FeedReader(_warn, accepted=accepted).read(paths)), keep
+        target,
+        chain(more, reader.read(paths)),
+        target if held and not choices.only else None,
+        written=lambda feed: brought.add(feed.feed.name),
     )
+    for name in sorted(held.keys() - brought):
+        fate = "dropped" if choices.only else "kept, not part of this update"
+        click.echo(f"{name}: {fate}, {described(held[name][0])}")
     click.echo(f"advisories: {digest}")
 
 
@@ -115,20 +138,24 @@ def _warn(text: str) -> None:
 
 
 def _from_network(
-    target: Path,
-    ecosystems: tuple[str, ...],
-    urls: tuple[str, str, str],
-    accepted: tuple[str, ...],
+    target: Path, ecosystems: tuple[str, ...], at: Addresses, choices: Choices
 ) -> None:
     from sealmark.adapters.advisory_database import AdvisoryDatabase
     from sealmark.adapters.advisory_download import Downloader
-    from sealmark.adapters.advisory_remote import remote_feeds, update_from_network
+    from sealmark.adapters.advisory_publishers import fetched_before, remote_feeds
+    from sealmark.adapters.advisory_remote import held_feeds, update_from_network
 
-    feeds = remote_feeds(ecosystems, *urls)
-    with Downloader() as downloader:
-        update_from_network(target, feeds, downloader, click.echo, accepted)
+    held = held_feeds(target, _warn)
+    usual = sorted({*ECOSYSTEMS, *fetched_before(held, at)})
+    feeds = remote_feeds(ecosystems or usual, at)
+    failed = update_from_network(target, held, feeds, Downloader(), click.echo, choices)
     with AdvisoryDatabase(target) as database:
         click.echo(f"advisories: {database.digest}")
+    if failed:
+        raise ServiceError(
+            f"{len(failed)} of {len(feeds)} feeds could not be had: {', '.join(failed)};"
+            " the others are up to date"
+        )
 
 
 def _debian_index(image: str, apt: Path, source: SourceOptions) -> AnyFeed:
@@ -139,6 +166,25 @@ def _debian_index(image: str, apt: Path, source: SourceOptions) -> AnyFeed:
 
     inventory = take_evidence(image, source, current_state(), None).inventory
     return debian_feed(inventory or Inventory(), clock(), machine_sources(apt))
+
+
+@command.command()
+@click.argument("names", nargs=-1, required=True, metavar="FEED...")
+@home_option
+def drop(names: tuple[str, ...]) -> None:
+    """Leave feeds out of the database from now on."""
+    from sealmark.adapters.advisory_database import AdvisoryDatabase
+    from sealmark.adapters.advisory_writer import updating, write_database
+
+    target = current_state().advisories
+    with updating(target):
+        with AdvisoryDatabase(target) as database:
+            held = [feed.name for feed in database.feeds()]
+        missing = [name for name in names if name not in held]
+        if missing:
+            raise UsageError(f"there is no feed {missing[0]!r}; there are: {', '.join(held)}")
+        left = [name for name in held if name not in names]
+        click.echo(f"advisories: {write_database(target, (), keep=target, only=left)}")
 
 
 @command.command()
@@ -163,6 +209,7 @@ def status(verify: bool) -> None:
 def _described(feed: Feed, provenance: Provenance) -> Iterator[str]:
     covered = ", ".join(feed.ecosystems[:4]) + (" …" if len(feed.ecosystems) > 4 else "")
     yield f"{feed.name}: as of {feed.as_of}, {feed.records} records, {covered}"
+    yield f"  from {provenance.source}"
     if feed.unreadable:
         yield (
             f"  {feed.unreadable} more could not be read; {feed.nameless} of them may be about any"

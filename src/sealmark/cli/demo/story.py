@@ -78,7 +78,7 @@ class Story:
             return
         _say("2. Advisories: without them nothing can be called clean.")
         if self._stage.show("advisories", "update"):
-            _say("   No feed answered: what needs one will be UNKNOWN, said out loud.")
+            _say("   Not every feed answered: what needs one will be UNKNOWN, said out loud.")
 
     def _index(self) -> bool:
         """Where no fresh feed speaks for the distribution, ask its own signed index."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, ClassVar
 
 from sealmark.decision import Because, Remedy
@@ -57,8 +58,20 @@ class AdvisoriesFresh:
                     Because(path=f"{path}.as_of", value=line.as_of),
                     *_nameless(path, line),
                 ),
-                remedy=_REVIEW if line.nameless else _UPDATE,
+                remedy=_remedy(line, context),
             )
+
+
+def _remedy(line: Coverage, context: Context) -> Remedy:
+    if line.feed is not None and staleness(line.as_of, context):
+        name = shlex.quote(line.feed)
+        return Remedy(
+            kind="update-advisories",
+            text=f"bring {name} up to date (`sealmark advisories update`), or do without it "
+            f"(`sealmark advisories drop {name}`)",
+            target="advisories",
+        )
+    return _REVIEW if line.nameless else _UPDATE
 
 
 def _nameless(path: str, line: Coverage) -> Iterator[Because]:

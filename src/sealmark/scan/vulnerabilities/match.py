@@ -110,10 +110,18 @@ def _coverage(
                 nameless=feed.nameless,
             )
         if not any(feed.scope in _ANSWERS for feed in speaking):
-            why = f"no feed for {ecosystem!r} in the advisory database"
+            why = f"no feed for {ecosystem!r} in the advisory database{_hint(ecosystem)}"
             if not database:
                 why = "there is no advisory database: run `sealmark advisories update`"
             yield Coverage(ecosystem=ecosystem, components=number, why=why)
+
+
+def _hint(ecosystem: str) -> str:
+    """Say how to get the feed of an ecosystem whose versions can be compared here."""
+    if ordering.find(ecosystem) is None:
+        return ""
+    whole = ecosystem.partition(":")[0]
+    return f": `sealmark advisories update --ecosystem {whole}` fetches it"
 
 
 def _gapped(feed: Feed) -> bool:
