@@ -1,6 +1,7 @@
 """`make bench`: whole commands, each as a ratio against a peer or the feature off, in one run.
 
-`python -m bench PART...` measures some parts only: bundle, start-up, debian, many-files.
+`python -m bench PART...` measures some parts only: bundle, start-up, debian, many-files,
+advisories.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.advisories import counted, published
 from bench.bundle import verify_bundle
 from bench.images import debian_image, many_files_image
 from bench.measure import HEADER, SEALMARK, repeat
+from tests.support.publisher import Publisher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,11 +80,56 @@ def many_files(home: Path, count: int = 3_000_000) -> None:
         print(figure.row(peer))
 
 
+# What has to be done at the least: read every member, parse its JSON.
+_UNZIP = (
+    "import sys,json,zipfile\n"
+    "for path in sys.argv[1:]:\n"
+    "    with zipfile.ZipFile(path) as z:\n"
+    "        for name in z.namelist():\n"
+    "            json.loads(z.read(name))\n"
+)
+
+
+def update_advisories(home: Path) -> None:
+    files = published()
+    archives = {path.split("/")[2]: file for path, file in files.items() if "/osv/" in path}
+    with Publisher() as publisher:
+        publisher.files = {path: file.read_bytes() for path, file in files.items()}
+        addresses = {"osv": "osv", "kev": "kev.json", "eol": "eol.json", "epss": "epss.csv.gz"}
+        urls = [f"--{name}-url={publisher.url}/{path}" for name, path in addresses.items()]
+        update = [SEALMARK, "advisories", "update", "--home", str(home), *urls]
+        unzip = [sys.executable, "-c", _UNZIP, *map(str, archives.values())]
+        peer = repeat("stdlib zipfile and json read the archives", unzip, times=1)
+        cold = repeat(
+            "update, everything new",
+            update,
+            times=1,
+            before=lambda: shutil.rmtree(home / "data", ignore_errors=True),
+        )
+        same = repeat("update, nothing new", update, times=1)
+        one = repeat(
+            "update, one small feed new", update, times=1, before=lambda: _change(publisher)
+        )
+    print("\nAdvisories over loopback, KEV, EPSS and end-of-life dates besides\n")
+    for name, file in archives.items():
+        print(f"* {name}: {counted(file)}")
+    database = (home / "data" / "advisories.db").stat().st_size
+    print(f"* the database made of them: {database / 1e6:.0f} MB\n")
+    print(HEADER)
+    for figure in (peer, cold, same, one):
+        print(figure.row(peer))
+
+
+def _change(publisher: Publisher) -> None:
+    publisher.files["/kev.json"] += b" "
+
+
 PARTS: dict[str, Callable[[Path], None]] = {
     "bundle": verify_bundle,
     "start-up": start_up,
     "debian": check_debian,
     "many-files": many_files,
+    "advisories": update_advisories,
 }
 
 
