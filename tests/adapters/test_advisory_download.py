@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,6 @@ from sealmark.errors import ServiceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 NOTHING = Validators()
 STARTED = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n"
@@ -212,3 +212,8 @@ def test_reading_starts_no_thread_that_outlives_it(publisher: Publisher, target:
     )
     command = [sys.executable, "-c", script, f"{publisher.url}/kev.json", str(target)]
     assert subprocess.run(command, timeout=30, check=False).returncode == 0
+
+
+def test_a_disk_that_takes_no_more_costs_the_feed_and_not_the_program(publisher: Publisher) -> None:
+    with pytest.raises(ServiceError, match="cannot be kept: No space left on device"):
+        downloader().fetch(f"{publisher.url}/kev.json", Path("/dev/full"), NOTHING)

@@ -171,6 +171,21 @@ def test_feeds_that_are_not_part_of_the_update_are_kept_with_their_dates(
     assert held(tmp_path / "a.db") == {"Debian": 1, "by-hand": 1, "epss": 1, "kev": 1}
 
 
+def test_a_feed_that_lost_most_of_its_records_is_not_believed_until_the_old_one_is_dropped(
+    publisher: Publisher, tmp_path: Path
+) -> None:
+    records = [json.dumps(record(f"DEBIAN-CVE-2024-{n}")).encode() for n in range(9)]
+    publisher.files["/osv/Debian/all.zip"] = archive(*records)
+    update(publisher, tmp_path / "a.db")
+    publisher.files["/osv/Debian/all.zip"] = archive(*records[:4])
+    told = update(publisher, tmp_path / "a.db")
+    assert "4 records where 9 are held" in told[-1]
+    assert held(tmp_path / "a.db")["Debian"] == 9
+    publisher.files["/osv/Debian/all.zip"] = archive(*records[:5])
+    update(publisher, tmp_path / "a.db")
+    assert held(tmp_path / "a.db")["Debian"] == 5
+
+
 def test_with_only_they_are_dropped_also_where_nothing_else_changed(
     publisher: Publisher, tmp_path: Path
 ) -> None:

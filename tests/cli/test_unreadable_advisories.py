@@ -232,3 +232,11 @@ def test_a_folder_without_a_feed_is_refused(run: Run, shop: Path) -> None:
     (shop / "nothing").mkdir()
     done = run("advisories", "update", "--from", "nothing")
     assert (done.returncode, done.stderr) == (4, "sealmark: nothing: holds no feed\n")
+
+
+def test_a_place_that_cannot_be_written_is_said_in_one_line(run: Run, shop: Path) -> None:
+    (shop / "state").mkdir()
+    (shop / "state" / "data").write_text("a file where a folder should be")
+    done = run("advisories", "update", "--from", "feeds")
+    assert done.returncode == 5
+    assert done.stderr.startswith("sealmark: cannot write the advisory database")

@@ -45,9 +45,10 @@ class Deadline:
         timer = Timer(self.left, watched.cut)
         timer.daemon = True
         with ExitStack() as stack:
-            stack.callback(watched.close)
-            stack.callback(timer.cancel)
             timer.start()
+            stack.callback(watched.close)
+            stack.callback(timer.join)
+            stack.callback(timer.cancel)
             yield watched.trace
 
 

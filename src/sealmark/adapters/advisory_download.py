@@ -82,6 +82,8 @@ class Downloader:
                 self._sleep(min(pause, deadline.left))
             except (httpx.HTTPError, httpx.InvalidURL) as error:
                 raise ServiceError(f"{name}: {_words(error)}") from None
+            except OSError as error:  # the disk: what the network does is httpx's error
+                raise ServiceError(f"{name}: cannot be kept: {error.strerror}") from None
             except ServiceError as error:
                 raise ServiceError(f"{name}: {error}") from None
         raise AssertionError("a download is tried at least once")

@@ -10,7 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
-from sealmark.adapters.advisory_streams import FeedFileError, Limits, printable, unpacked
+from sealmark.adapters.advisory_streams import (
+    FeedFileError,
+    Limits,
+    own_errors,
+    printable,
+    unpacked,
+)
 from sealmark.scan.vulnerabilities.manifest import NAME as MANIFEST
 from sealmark.scan.vulnerabilities.manifest import ManifestFile, parse_manifest
 
@@ -48,8 +54,10 @@ def is_archive(path: Path) -> bool:
 
 def in_folder(path: Path, limits: Limits) -> Iterator[Input]:
     """Yield the files below a folder in order; links are not followed."""
-    manifest = _manifest(path / MANIFEST)
-    for number, file in enumerate(sorted(path.rglob("*"))):
+    with own_errors(str(path)):
+        manifest = _manifest(path / MANIFEST)
+        files = sorted(path.rglob("*"))
+    for number, file in enumerate(files):
         if number > limits.members:
             raise FeedFileError(f"{path}: more than {limits.members} files")
         if file.is_file() and not file.is_symlink() and file.name != MANIFEST:

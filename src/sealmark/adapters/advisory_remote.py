@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 Held = dict[str, tuple["Feed", "Provenance"]]
 # Publishers send single records in archives; their other documents are of a few megabytes.
 _LIMITS = Limits(document=64 << 20)
+# Publishers withdraw some records; one that has lost more than half was cut short.
+_LEAST_KEPT = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,17 @@ def held_feeds(path: Path, tell: Callable[[str], None]) -> Held:
     except UnreadableError as error:
         tell(f"the old database cannot be used: {error}")
         return {}
+
+
+def _check_against(new: Feed, held: Feed) -> None:
+    """Refuse a feed that went back in time, or that most of its records are missing from."""
+    if latest(new.as_of, held.as_of) != new.as_of:
+        raise FeedFileError(f"as of {new.as_of}, older than what is held")
+    if new.records < held.records * _LEAST_KEPT:
+        raise FeedFileError(
+            f"{new.records} records where {held.records} are held: if that is right, "
+            f"`sealmark advisories drop` the one held first"
+        )
 
 
 def described(feed: Feed) -> str:
@@ -145,9 +158,8 @@ class _Update:
         found = list(self._reader.read_file(item.path, item.feed.name))
         if len(found) != 1 or not item.feed.is_about(found[0].feed.ecosystems):
             raise FeedFileError(f"expected advisories of {item.feed.covers}, and of nothing else")
-        held = self.held.get(item.feed.name)
-        if held is not None and latest(found[0].feed.as_of, held[0].as_of) != found[0].feed.as_of:
-            raise FeedFileError(f"as of {found[0].feed.as_of}, older than what is held")
+        if item.feed.name in self.held:
+            _check_against(found[0].feed, self.held[item.feed.name][0])
         provenance = replace(
             found[0].provenance,
             source=shown(item.feed.url),

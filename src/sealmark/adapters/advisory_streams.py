@@ -19,7 +19,7 @@ from sealmark.scan.vulnerabilities.osv import MAX_RECORD_BYTES
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_CHUNK = 1 << 18
+_CHUNK = 1 << 16
 _MAX_WINDOW = 1 << 27
 
 
@@ -152,4 +152,5 @@ def own_errors(label: str) -> Iterator[None]:
 
 def printable(text: str) -> str:
     """Return foreign text as it may stand in a message."""
-    return "".join(c if c.isprintable() else "?" for c in text[:200])
+    text = text[:200]
+    return text if text.isprintable() else "".join(c if c.isprintable() else "?" for c in text)

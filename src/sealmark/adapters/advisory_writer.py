@@ -72,8 +72,12 @@ def updating(path: Path) -> Iterator[None]:
 
     What one that was killed left beside it is removed: whoever holds the right is alone.
     """
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with path.with_suffix(".lock").open("wb") as lock:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        opened = path.with_suffix(".lock").open("wb")
+    except OSError as error:
+        raise ServiceError(f"cannot write the advisory database {path}: {error}") from None
+    with opened as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for left in path.parent.glob(f"{path.name}.*.new"):
             left.unlink(missing_ok=True)

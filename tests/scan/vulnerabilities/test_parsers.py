@@ -75,6 +75,7 @@ def test_a_damaged_record_is_read_or_refused(at: int, junk: bytes) -> None:
         ({"id": "a b"}, "the id is no printable text"),
         ({"id": "\x1b[2J"}, "the id is no printable text"),
         ({"modified": "yesterday"}, "modified is no RFC 3339 time"),
+        ({"withdrawn": "no"}, "withdrawn is no RFC 3339 time"),
         ({"aliases": ["\u202e"]}, "an alias is no printable id"),
         ({"affected": [{"package": {"ecosystem": "", "name": "x"}}]}, "without a name"),
     ],

@@ -146,6 +146,8 @@ def _name(content: bytes) -> str:
 def _record(osv: _Osv) -> Record:
     if not is_time(osv.modified):
         raise RecordError(f"advisory {osv.id}: modified is no RFC 3339 time: {osv.modified[:40]!r}")
+    if osv.withdrawn and not is_time(osv.withdrawn):
+        raise RecordError(f"advisory {osv.id}: withdrawn is no RFC 3339 time")
     aliases = _identifiers(osv, osv.aliases)
     upstream = _identifiers(osv, osv.upstream)
     affected = tuple(_package(osv, a) for a in _bounded(osv, osv.affected) if a.package)
@@ -286,5 +288,6 @@ def urgency_severity(urgency: str) -> Severity:
 def _summary(osv: _Osv) -> str:
     text = osv.summary or osv.details or ""
     text = _BLANKS.sub(" ", text[: 4 * _MAX_SUMMARY]).strip()
-    text = "".join(c for c in text if c.isprintable())
+    if not text.isprintable():
+        text = "".join(c for c in text if c.isprintable())
     return text if len(text) <= _MAX_SUMMARY else text[: _MAX_SUMMARY - 1].rstrip() + "…"
