@@ -118,6 +118,15 @@ def test_what_was_not_asked_or_covered_is_not_called_fixed_without_a_word() -> N
     )
 
 
+def test_what_a_feed_may_have_said_in_records_nobody_could_read_is_a_doubt() -> None:
+    asked = with_findings(REFUSED, OPENSSL)
+    line = Coverage(ecosystem="Debian:12", components=1, feed="debian", nameless=2)
+    other = with_findings(REFUSED, OPENSSL, coverage=(line,))
+    assert compare(asked, other).doubts == (
+        "of debian, which speaks for the one after, 2 records are unreadable",
+    )
+
+
 def test_settings_that_changed_are_named_with_both_values() -> None:
     before = msgspec.structs.replace(
         REFUSED, settings=Settings(user="", labels={"a": "1", "b": "2"}, created="2026-01-01")

@@ -169,6 +169,7 @@ def _doubts(before: Vulnerabilities | None, after: Vulnerabilities | None) -> It
             yield f"no advisories were asked about the one {when}"
         else:
             yield from (_gap(line, when) for line in known.coverage if line.feed is None)
+            yield from (_unread(line, when) for line in known.coverage if line.nameless)
             undecided = sum(finding.status == "unknown" for finding in known.findings)
             if undecided:
                 yield f"of the one {when}, {undecided} findings could not be decided"
@@ -178,6 +179,12 @@ def _doubts(before: Vulnerabilities | None, after: Vulnerabilities | None) -> It
 
 def _gap(line: Coverage, when: str) -> str:
     return f"no feed covers {line.components} {line.ecosystem} components of the one {when}"
+
+
+def _unread(line: Coverage, when: str) -> str:
+    return (
+        f"of {line.feed}, which speaks for the one {when}, {line.nameless} records are unreadable"
+    )
 
 
 def _setting_changes(before: Settings | None, after: Settings | None) -> Iterator[SettingChange]:
