@@ -64,7 +64,8 @@ def lying_registry(answer: Callable[[Request], Answer]) -> Iterator[Peer]:
             self.send_header("Connection", "close")
             self.end_headers()
             with suppress(OSError):
-                self._write(reply)
+                if self.command != "HEAD":
+                    self._write(reply)
             self.close_connection = True
 
         def _write(self, reply: Answer) -> None:
@@ -73,7 +74,7 @@ def lying_registry(answer: Callable[[Request], Answer]) -> Iterator[Peer]:
                 time.sleep(reply.pause)
                 self.wfile.write(reply.body[at : at + step])
 
-        do_GET = do_POST = _handle  # noqa: N815
+        do_GET = do_POST = do_PUT = do_HEAD = _handle  # noqa: N815
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             pass

@@ -76,6 +76,14 @@ class DockerArchive:
             raise UnreadableError(f"{self._archive} has no blob {descriptor.digest}")
         return self._archive.open(name)
 
+    def referrers(self, digest: Digest) -> tuple[RawManifest, ...]:
+        """Return nothing: such an archive has no place for what refers to an image."""
+        return ()
+
+    def tagged(self, tag: str) -> RawManifest | None:
+        """Return nothing, for the same reason."""
+        return None
+
     def _choose(self) -> _Saved:
         images = self._images()
         if self._name.startswith("@"):

@@ -21,7 +21,7 @@ def read_manifest(session: Session, response: httpx.Response, what: str) -> RawM
     session.expect(response, 200)
     kind = response.headers.get("content-type", "").partition(";")[0].strip()
     content = session.http.read(response, LARGEST_MANIFEST, what)
-    _check_promise(response.headers.get("docker-content-digest", ""), content, what)
+    check_promise(response.headers.get("docker-content-digest", ""), content, what)
     return RawManifest(content, "" if kind in _SAYS_NOTHING else kind)
 
 
@@ -34,7 +34,7 @@ def tagged_manifest(session: Session, tag: str) -> RawManifest | None:
     return read_manifest(session, response, f"manifest {tag} of {session.name.repository}")
 
 
-def _check_promise(promised: str, content: bytes, what: str) -> None:
+def check_promise(promised: str, content: bytes, what: str) -> None:
     """Hold a registry to the digest it names in a header; some send none, or another kind."""
     try:
         digest = Digest.parse(promised)

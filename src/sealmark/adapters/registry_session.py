@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from sealmark.adapters.registry_auth import Authenticator
 from sealmark.adapters.registry_http import read_url
-from sealmark.errors import ServiceError, UsageError
+from sealmark.errors import SealmarkError, ServiceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -21,6 +24,16 @@ if TYPE_CHECKING:
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
+_LARGEST_REASON = 1 << 16
+_CODE = re.compile(r"[A-Z_]{1,64}", re.ASCII)
+
+
+class _Error(msgspec.Struct, frozen=True):
+    code: str = ""
+
+
+class _Errors(msgspec.Struct, frozen=True):
+    errors: tuple[_Error, ...] = ()
 
 
 class Session:
@@ -56,13 +69,16 @@ class Session:
         path: str,
         headers: Mapping[str, str],
         content: Callable[[], bytes | Iterable[bytes]] = bytes,
+        size: int = 0,
     ) -> httpx.Response:
         """Return the answer to a request, logged in if it has to be; `content` may be asked twice.
 
-        Raises ServiceError when there is none within the time that an operation may take.
+        Raises ServiceError when there is none within the time that an operation may take, and the
+        sending of `size` bytes.
         """
         url = self._root.join(path)
-        until = time.monotonic() + self.http.patience.operation
+        patience = self.http.patience
+        until = time.monotonic() + patience.operation + size / patience.slowest
         response = self._follow(method, url, headers, content, until)
         challenge = ", ".join(response.headers.get_list("www-authenticate"))
         if response.status_code == 401 and challenge and self.is_own(response.url):
@@ -104,11 +120,23 @@ class Session:
         """Raise, and close the response, unless its status is a wanted one; say what to do."""
         if response.status_code in wanted:
             return
-        response.close()
-        raise self._refusal(response.status_code, response.url.host)
+        reason = self._reason(response)
+        raise self._refusal(response.status_code, response.url.host, reason)
 
-    def _refusal(self, status: int, registry: str) -> ServiceError | UsageError:
-        if status == 404:
+    def _reason(self, response: httpx.Response) -> str:
+        """Return the registry's error code, in parentheses; "" without one."""
+        if response.is_closed:
+            return ""
+        try:
+            content = self.http.read(response, _LARGEST_REASON, "the error")
+            codes = [one.code for one in msgspec.json.decode(content, type=_Errors).errors]
+        except (SealmarkError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return ""
+        return f" ({codes[0]})" if codes and _CODE.fullmatch(codes[0]) else ""
+
+    def _refusal(self, status: int, registry: str, reason: str) -> ServiceError | UsageError:
+        pushing = "push" in self._login.scope
+        if status == 404 and not pushing:
             return UsageError(
                 f"{self.name}: there is no such image in {registry}; check its name and tag"
             )
@@ -119,7 +147,7 @@ class Session:
                 f"`docker login {self.name.registry}` or `podman login {self.name.registry}`"
             )
         if status == 403:
-            right = "push" if "push" in self._login.scope else "pull"
+            right = "push" if pushing else "pull"
             return ServiceError(
                 f"{registry} denies access to {self.name.repository}; "
                 f"ask its owner for the right to {right}"
@@ -128,4 +156,4 @@ class Session:
             return ServiceError(
                 f"{registry}: the proxy wants a login: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
             )
-        return ServiceError(f"{registry} answers {status} for {self.name}")
+        return ServiceError(f"{registry} answers {status}{reason} for {self.name}")

@@ -6,13 +6,16 @@ The signed bytes are kept beside the parsed view and never written again.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
-from sealmark.artifact.digest import Digest
+from sealmark.artifact.digest import Digest, DigestMismatchError
 from sealmark.artifact.platform import Platform
 from sealmark.errors import UnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 MANIFEST_TYPES: Final = (
     "application/vnd.oci.image.manifest.v1+json",
@@ -58,6 +61,22 @@ class Descriptor:
     platform: Platform | None = None
     name: str = ""
     artifact_type: str = ""
+
+    def checked(self, chunks: Iterable[bytes], what: str) -> Iterator[bytes]:
+        """Pass chunks on; raise UnreadableError at the latest after them if they are others."""
+        hasher, total = self.digest.hasher(), 0
+        for chunk in chunks:
+            total += len(chunk)
+            if total > self.size:
+                break
+            hasher.update(chunk)
+            yield chunk
+        if total != self.size:
+            more = "more" if total > self.size else f"{total}"
+            raise UnreadableError(f"{what} {self.digest}: expected {self.size} bytes, got {more}")
+        got = Digest(self.digest.algorithm, hasher.hexdigest())
+        if got != self.digest:
+            raise DigestMismatchError(what, self.digest, got)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +180,14 @@ def parse_manifest(raw: RawManifest) -> Manifest | Index:
         (config,) = _descriptors((document.config,))
         return Manifest(config, _descriptors(document.layers), _texts(document.annotations))
     raise ManifestError(f"not an image manifest or index: media type {kind[:120]!r}")
+
+
+def media_type_of(raw: RawManifest) -> str:
+    """Return what a manifest is: as announced, or else as it says itself, or else as it looks."""
+    if raw.media_type:
+        return raw.media_type
+    document = _decode(raw.content, _Document, "manifest")
+    return document.media_type or (MANIFEST_TYPES if document.config else INDEX_TYPES)[0]
 
 
 def parse_config(content: bytes) -> ImageConfig:

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from sealmark.artifact.digest import Digest
-from sealmark.artifact.manifest import INDEX_TYPES, LARGEST_MANIFEST, Descriptor, RawManifest
+from sealmark.artifact.manifest import (
+    INDEX_TYPES,
+    LARGEST_MANIFEST,
+    Descriptor,
+    RawManifest,
+    media_type_of,
+)
 from sealmark.errors import UnreadableError
 
 if TYPE_CHECKING:
@@ -153,10 +159,16 @@ def fallback_tag(subject: Digest) -> str:
     return f"{subject.algorithm}-{subject.hex}"
 
 
+def lists(page: RawManifest, digest: Digest) -> bool:
+    """Return whether a list of referrers names `digest`. Raises ReferrerError."""
+    entries = _decode(page.content, _List, "list of referrers").manifests
+    return any(one.digest == str(digest) for one in entries)
+
+
 def entry_for(artifact: Artifact) -> dict[str, Any]:
     """Return the descriptor of an artifact as lists of referrers hold it."""
     entry: dict[str, Any] = {
-        "mediaType": artifact.raw.media_type,
+        "mediaType": media_type_of(artifact.raw),
         "digest": str(artifact.raw.digest),
         "size": len(artifact.raw.content),
         "artifactType": artifact.artifact_type,
