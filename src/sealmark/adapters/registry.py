@@ -41,11 +41,12 @@ _MOST_RESUMPTIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How a registry may be reached."""
+    """How a registry may be reached; `insecure` allows plain HTTP to one that has no TLS."""
 
     plain_http: bool = False
     authority: Path | None = None
     patience: Patience = field(default_factory=Patience)
+    insecure: bool = False
     environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ), repr=False)
 
 
@@ -71,7 +72,8 @@ def open_session(
         lambda one: tls_context(one, access.authority, directories), proxies, access.patience
     ) as client:
         http = PatientClient(client, access.patience)
-        plain = access.plain_http or (name.is_loopback and not http.speaks_tls(host))
+        may_be_plain = name.is_loopback or access.insecure
+        plain = access.plain_http or (may_be_plain and not http.speaks_tls(host))
         look_up = credentials or (lambda: find_credentials(name, access.environment))
         yield Session(
             name, root.copy_with(scheme="http") if plain else root, http, look_up, actions

@@ -78,11 +78,21 @@ def parse_image_name(text: str) -> ImageName:
     return ImageName(registry, repository, tag, _digest(text, digest) if at else None)
 
 
+def is_short_name(text: str) -> bool:
+    """Return whether a name leaves out its registry, as `debian` and `team/shop` do."""
+    first, slash, _ = text.partition("/")
+    return not slash or not _names_a_host(first)
+
+
+def _names_a_host(first: str) -> bool:
+    """Tell whether a first component looks like a host rather than a part of a name."""
+    return "." in first or ":" in first or first == "localhost" or first != first.lower()
+
+
 def _registry(text: str) -> tuple[str, str]:
-    """Split off the registry; a first component is one if it looks like a host, not a name."""
-    first, slash, rest = text.partition("/")
-    names_a_host = "." in first or ":" in first or first == "localhost" or first != first.lower()
-    if not slash or not names_a_host:
+    """Split off the registry."""
+    first, _, rest = text.partition("/")
+    if is_short_name(text):
         return DOCKER_HUB, text
     if not _HOST.fullmatch(first) or len(first) > 255:
         raise UsageError(f"{text[:160]!r}: {first[:160]!r} is no registry host")

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from sealmark.artifact.reference import Reference
-    from sealmark.artifact.source import ImageSource
+    from sealmark.artifact.source import ReferrerSource
     from sealmark.cli.options import SourceOptions
 
-    Opener = Callable[[str, SourceOptions], AbstractContextManager[ImageSource]]
+    Opener = Callable[[str, SourceOptions], AbstractContextManager[ReferrerSource]]
 
 
 @contextmanager
-def _oci(name: str, _: SourceOptions) -> Iterator[ImageSource]:
+def _oci(name: str, _: SourceOptions) -> Iterator[ReferrerSource]:
     from sealmark.adapters.oci_layout import OciLayout
 
     directory, at, digest = name.partition("@")
@@ -32,7 +32,7 @@ def _oci(name: str, _: SourceOptions) -> Iterator[ImageSource]:
 
 
 @contextmanager
-def _oci_archive(name: str, _: SourceOptions) -> Iterator[ImageSource]:
+def _oci_archive(name: str, _: SourceOptions) -> Iterator[ReferrerSource]:
     from sealmark.adapters.archive import open_archive
     from sealmark.adapters.oci_archive import OciArchive
 
@@ -45,7 +45,7 @@ def _oci_archive(name: str, _: SourceOptions) -> Iterator[ImageSource]:
 
 
 @contextmanager
-def _docker_archive(name: str, _: SourceOptions) -> Iterator[ImageSource]:
+def _docker_archive(name: str, _: SourceOptions) -> Iterator[ReferrerSource]:
     from sealmark.adapters.archive import open_archive
     from sealmark.adapters.docker_archive import DockerArchive
 
@@ -55,18 +55,22 @@ def _docker_archive(name: str, _: SourceOptions) -> Iterator[ImageSource]:
 
 
 @contextmanager
-def _docker(name: str, options: SourceOptions) -> Iterator[ImageSource]:
-    from sealmark.adapters.registry import Access, open_registry
+def _docker(name: str, options: SourceOptions) -> Iterator[ReferrerSource]:
+    from sealmark.adapters.registries_conf import load_registries_conf
+    from sealmark.adapters.registry import Access
     from sealmark.adapters.registry_http import Patience
+    from sealmark.adapters.registry_mirrors import open_endpoints
     from sealmark.artifact.repository import parse_image_name
 
     patience = Patience(operation=options.registry_timeout.total_seconds())
     access = Access(options.plain_http, options.registry_ca, patience)
-    with open_registry(parse_image_name(name), access) as source:
+    settings = load_registries_conf(access.environment)
+    settings.check_short_name(name)
+    with open_endpoints(settings.endpoints(parse_image_name(name)), access) as source:
         yield source
 
 
-def _containers_storage(name: str, _: SourceOptions) -> AbstractContextManager[ImageSource]:
+def _containers_storage(name: str, _: SourceOptions) -> AbstractContextManager[ReferrerSource]:
     from sealmark.adapters.containers_storage import open_containers_storage
 
     return open_containers_storage(name)
@@ -83,7 +87,7 @@ _OPENERS: dict[str, Opener] = {
 
 def open_source(
     reference: Reference, options: SourceOptions
-) -> AbstractContextManager[ImageSource]:
+) -> AbstractContextManager[ReferrerSource]:
     """Open what `reference` names, for as long as the context lasts.
 
     Raises UsageError for what is not there, ServiceError for a service that does not answer.
