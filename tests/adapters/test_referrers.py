@@ -196,6 +196,46 @@ def test_a_push_over_tls_needs_the_login(shop: OciLayout, tmp_path: Path) -> Non
             assert source.manifest(None).digest == digest
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (Answer(403), "right to push"),
+        (Answer(404, b'{"errors": [{"code": "NAME_UNKNOWN"}]}'), r"404 \(NAME_UNKNOWN\)"),
+        (Answer(202), "no safe address"),
+        (Answer(202, headers={"Location": "ftp://x/"}), "no safe address"),
+        (Answer(400, b'{"errors": [{"code": "no code\\n"}]}'), "answers 400 for"),
+    ],
+)
+def test_an_upload_that_is_refused_says_why(answer: Answer, words: str) -> None:
+    with (
+        lying_registry(lambda _: answer) as peer,
+        registry_place(peer.address) as opened,
+        pytest.raises(ServiceError, match=words),
+    ):
+        opened.target.put_blob(EMPTY_CONFIG, [EMPTY])
+
+
+def test_an_upload_elsewhere_carries_no_secret() -> None:
+    with lying_registry(lambda _: Answer(201)) as other:
+
+        def answer(request: Request) -> Answer:
+            if "authorization" not in request.headers:
+                return Answer(401, headers={"WWW-Authenticate": "Basic realm=x"})
+            return Answer(202, headers={"Location": f"http://{other.address}/put?a=b"})
+
+        login, name = Credentials(*LOGIN), "{}/team/shop:1".format
+        with (
+            lying_registry(answer) as peer,
+            open_registry_target(
+                parse_image_name(name(peer.address)), Access(plain_http=True), lambda: login
+            ) as target,
+        ):
+            target.put_blob(EMPTY_CONFIG, [EMPTY])
+    (put,) = other.seen
+    assert put.path == f"/put?a=b&digest={EMPTY_CONFIG.digest}".replace("sha256:", "sha256%3A")
+    assert "authorization" not in put.headers
+
+
 def test_a_manifest_whose_parts_are_missing_is_refused_with_the_registrys_reason(
     shop: OciLayout, tmp_path: Path
 ) -> None:

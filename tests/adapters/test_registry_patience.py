@@ -84,6 +84,14 @@ def test_a_body_that_drips_is_given_up() -> None:
         assert gives_up(address, replace(SHORT, read=0.3), "comes too slowly") < 1.5
 
 
+def test_a_document_has_no_longer_than_its_request() -> None:
+    headers = f"HTTP/1.1 200 OK\r\nContent-Type: {MANIFEST_TYPES[0]}\r\n"
+    whole = f"{headers}Content-Length: 3000000\r\n\r\n".encode()
+    with dripping(whole, b" " * 1000) as address:
+        patience = replace(SHORT, read=60, operation=0.5)
+        assert gives_up(address, patience, "comes too slowly") < 2
+
+
 def test_a_token_service_that_hangs_is_given_up() -> None:
     with dripping(b"", b"") as hanging:
         challenge = f'Bearer realm="http://{hanging}/token"'

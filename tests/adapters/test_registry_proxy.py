@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import socket
+import ssl
+import threading
 from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-from tests.support.proxy import RunningProxy, running_proxy
+from tests.support.proxy import RunningProxy, behind_tls, running_proxy
 from tests.support.registry import push, running_registry
 from tests.support.shop import build_shop
 from tests.support.shop_registry import LOGIN, guarded_registry, log_in, sealmark
 
+from sealmark.adapters.registry import Access, open_registry
 from sealmark.adapters.registry_proxy import Proxies
-from sealmark.errors import UsageError
+from sealmark.artifact.repository import parse_image_name
+from sealmark.errors import ServiceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,12 +63,29 @@ def test_a_tls_registry_is_reached_through_the_tunnel(shop: Path, proxy: Running
         for login in ("", "carol:wrong@"):
             done = sealmark(shop, *command, https_proxy=f"http://{login}{proxy.address}")
             assert (done.returncode, len(done.stderr.splitlines())) == (5, 1)
-            assert "407" in done.stderr or "401" in done.stderr
+            assert "the proxy refuses the login" in done.stderr
             assert "wrong" not in done.stderr
         before = proxy.requests()
         done = sealmark(shop, *command, HTTPS_PROXY=through, NO_PROXY="10.0.0.0/8, 0.0.0.0/32")
         assert done.returncode in (1, 2), done.stderr
         assert proxy.requests() == before
+
+
+def test_a_proxy_may_speak_tls_itself(shop: Path, proxy: RunningProxy) -> None:
+    with guarded_registry(shop, "0.0.0.0") as address:  # a name in a certificate
+        host = beyond(address)
+        log_in(shop, host, LOGIN[1])
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(shop / "server.crt", shop / "server.key")
+        with behind_tls(proxy, context) as secured:
+            through = f"https://carol:{PASSWORD}@{secured}"
+            command = ("check", f"{host}/team/shop:1.0", "--registry-ca", "ca.pem")
+            done = sealmark(shop, *command, HTTPS_PROXY=through)
+            assert done.returncode in (1, 2), done.stderr
+            done = sealmark(shop, *command[:2], HTTPS_PROXY=through)
+            assert (done.returncode, len(done.stderr.splitlines())) == (5, 1)
+            assert PASSWORD not in done.stderr
+    assert f"CONNECT {host}" in proxy.requests()
 
 
 def test_a_plain_registry_is_reached_through_the_proxy(shop: Path, proxy: RunningProxy) -> None:
@@ -77,6 +99,7 @@ def test_a_plain_registry_is_reached_through_the_proxy(shop: Path, proxy: Runnin
         assert f"http://{beyond(address)}/v2/team/shop/manifests/1.0" in proxy.requests()
         done = sealmark(shop, *command, HTTP_PROXY=f"http://carol:wrong@{proxy.address}")
         assert (done.returncode, len(done.stderr.splitlines())) == (5, 1)
+        assert "login" in done.stderr
         assert "wrong" not in done.stderr
 
 
@@ -92,15 +115,10 @@ def test_registries_on_this_machine_are_reached_directly(shop: Path, proxy: Runn
 
 
 def test_a_proxy_that_is_not_there_is_one_line_without_its_password(shop: Path) -> None:
-    for variable in ("HTTPS_PROXY", "ALL_PROXY"):
-        done = sealmark(
-            shop,
-            "check",
-            "registry.invalid/shop",
-            **{variable: f"http://carol:{PASSWORD}@127.0.0.1:1"},
-        )
-        assert (done.returncode, len(done.stderr.splitlines())) == (5, 1)
-        assert PASSWORD not in done.stderr
+    nowhere = f"http://carol:{PASSWORD}@127.0.0.1:1"
+    done = sealmark(shop, "check", "registry.invalid/shop", ALL_PROXY=nowhere)
+    assert (done.returncode, len(done.stderr.splitlines())) == (5, 1)
+    assert PASSWORD not in done.stderr
 
 
 @pytest.mark.parametrize("value", [f"socks5://a:{PASSWORD}@x", "http://", f"ftp://:{PASSWORD}@x"])
@@ -138,6 +156,33 @@ def test_no_proxy_names_hosts_domains_ports_and_networks(
 ) -> None:
     environment = {"HTTPS_PROXY": "http://p.example:3128", "no_proxy": exempt}
     assert (Proxies(environment).proxy_for(httpx.URL(url)) is None) == direct
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("403 Filtered", "refuses to connect: 403 Filtered"),
+        ("407 Proxy Authentication Required", "refuses the login"),
+    ],
+)
+def test_a_tunnel_that_is_refused_is_not_asked_for_again(status: str, words: str) -> None:
+    answers = iter([f"HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n".encode()])
+
+    def answer_once() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1 << 16)
+            connection.sendall(next(answers))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        environment = {"ALL_PROXY": f"http://127.0.0.1:{listener.getsockname()[1]}"}
+        threading.Thread(target=answer_once).start()
+        name = parse_image_name("registry.invalid/shop")
+        with (
+            open_registry(name, Access(environment=environment), lambda: None) as source,
+            pytest.raises(ServiceError, match=words),
+        ):
+            source.manifest(None)
 
 
 def test_a_proxys_login_does_not_show_itself() -> None:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import select
 import shutil
 import socket
 import subprocess
+import threading
 import time
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
     from pathlib import Path
 
@@ -53,6 +57,43 @@ def running_proxy(directory: Path, user: str, password: str) -> Iterator[Running
     finally:
         process.terminate()
         process.wait(10)
+
+
+@contextmanager
+def behind_tls(proxy: RunningProxy, context: ssl.SSLContext) -> Iterator[str]:
+    """Speak TLS in front of a proxy; yield where."""
+    over = threading.Event()
+    host, _, port = proxy.address.partition(":")
+
+    def serve() -> None:
+        while not over.is_set():
+            with suppress(OSError):
+                incoming, _ = listener.accept()
+                incoming.settimeout(5)
+                pumps.submit(_relay, incoming, context, (host, int(port)))
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor(32) as pumps:
+        listener.settimeout(0.1)
+        pumps.submit(serve)
+        try:
+            yield f"127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            over.set()
+
+
+def _relay(incoming: socket.socket, context: ssl.SSLContext, proxy: tuple[str, int]) -> None:
+    with (
+        suppress(OSError),
+        context.wrap_socket(incoming, server_side=True) as inside,
+        socket.create_connection(proxy, 5) as outside,
+    ):
+        while True:
+            ready = [inside] if inside.pending() else select.select([inside, outside], [], [], 5)[0]
+            for side in ready:
+                content = side.recv(1 << 14)
+                if not content:
+                    return
+                (outside if side is inside else inside).sendall(content)
 
 
 def _free_port() -> int:

@@ -8,6 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 import httpx
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from sealmark.adapters.registry_proxy import Proxies
 
+_UNTIL = "sealmark.until"
 _TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 _NOT_DONE = frozenset({429, 503})
 _HARMLESS = frozenset({"GET", "HEAD", "PUT"})
@@ -112,6 +114,7 @@ class PatientClient:
             response = self._client.send(request, stream=True)
         except httpx.TransportError as error:
             _give_up_on_certificate(request.url, error)
+            _give_up_on_proxy(request.url, error)
             return _Trouble(_short(error), not again and not isinstance(error, _NEVER_SENT))
         except (ValueError, httpx.InvalidURL) as error:  # httpx looks at a Location itself
             raise ServiceError(f"{request.url.host}: redirects to what is no address") from error
@@ -139,7 +142,7 @@ class PatientClient:
             headers=headers,
             data=form,
             content=None if form else content or None,
-            extensions={DEADLINE: allowed},
+            extensions={DEADLINE: allowed, _UNTIL: until},
         )
 
     def _pause(self, attempt: int, asked: float | None, until: float) -> bool:
@@ -150,10 +153,13 @@ class PatientClient:
         self._sleep(pause)
         return True
 
-    def chunks(self, response: httpx.Response, most: int, what: str) -> Iterator[bytes]:
+    def chunks(
+        self, response: httpx.Response, most: int, what: str, until: float = inf
+    ) -> Iterator[bytes]:
         """Yield the body as stored, at most `most` bytes of it.
 
-        Raises UnreadableError when it is longer or breaks off, ServiceError when it stalls.
+        Raises UnreadableError when it is longer or breaks off, ServiceError when it stalls or goes
+        on beyond `until`.
         """
         started, total = time.monotonic(), 0
         try:
@@ -161,7 +167,8 @@ class PatientClient:
                 total += len(chunk)
                 if total > most:
                     raise UnreadableError(f"{what} is larger than {most} bytes")
-                if time.monotonic() - started > self.patience.allowed(total):
+                now = time.monotonic()
+                if now > until or now - started > self.patience.allowed(total):
                     raise ServiceError(f"{response.url.host}: {what} comes too slowly")
                 yield chunk
         except httpx.RemoteProtocolError as error:
@@ -172,9 +179,13 @@ class PatientClient:
             ) from error
 
     def read(self, response: httpx.Response, most: int, what: str) -> bytes:
-        """Return the whole body, at most `most` bytes, and close the response."""
+        """Return the whole body, at most `most` bytes, and close the response.
+
+        It has to be there by the time that the request was given.
+        """
+        until = response.request.extensions.get(_UNTIL, inf)
         with closing(response):
-            return b"".join(self.chunks(response, most, what))
+            return b"".join(self.chunks(response, most, what, until))
 
     def speaks_tls(self, registry: str) -> bool:
         """Return False if what listens there answers, but not in TLS."""
@@ -218,6 +229,20 @@ def _give_up_on_certificate(url: httpx.URL, error: httpx.TransportError) -> None
             f"{url.host}: its certificate is not trusted ({cause.verify_message}); "
             "name its CA with --registry-ca FILE"
         ) from error
+
+
+def _give_up_on_proxy(url: httpx.URL, error: httpx.TransportError) -> None:
+    """A tunnel that is refused; some proxies want a login with 401."""
+    answer = str(error) if isinstance(error, httpx.ProxyError) else ""
+    if answer.startswith(("401", "407")):
+        raise ServiceError(proxy_wants_login(url.host)) from error
+    if answer.startswith("4"):
+        raise ServiceError(f"{url.host}: the proxy refuses to connect: {_short(error)}") from error
+
+
+def proxy_wants_login(host: str) -> str:
+    """Return what to say when a proxy on the way to `host` answers 407."""
+    return f"{host}: the proxy refuses the login, or wants one: http://USER:PASSWORD@HOST:PORT"
 
 
 def _times(attempts: int) -> str:

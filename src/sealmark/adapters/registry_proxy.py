@@ -16,7 +16,8 @@ import httpx
 from sealmark.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import ssl
+    from collections.abc import Callable, Mapping
 
 _PORTS = {"http": 80, "https": 443}
 
@@ -28,8 +29,9 @@ class Proxy:
     address: httpx.URL
     login: tuple[str, str] | None = field(default=None, repr=False)
 
-    def for_httpcore(self) -> httpcore.Proxy:
-        """Return it as the connection pool takes it."""
+    def for_httpcore(self, tls_for: Callable[[str], ssl.SSLContext]) -> httpcore.Proxy:
+        """Return it as the connection pool takes it; a proxy's CAs are found as a registry's."""
+        secured = self.address.scheme == "https"
         login = self.login
         return httpcore.Proxy(
             httpcore.URL(
@@ -39,6 +41,7 @@ class Proxy:
                 target=b"/",
             ),
             auth=(login[0].encode(), login[1].encode()) if login else None,
+            ssl_context=tls_for(self.address.netloc.decode("ascii")) if secured else None,
         )
 
 

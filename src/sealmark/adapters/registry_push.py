@@ -60,8 +60,8 @@ class RegistryTarget:
         nothing is kept.
         """
         started = self._session.send("POST", "blobs/uploads/", {"Content-Length": "0"})
-        url = self._session.target(started.url, started.headers.get("location", ""))
         self._done(started, 202)
+        url = self._session.target(started.url, started.headers.get("location", ""))
         url = httpx.URL(url).copy_merge_params({"digest": str(descriptor.digest)})
         headers = {
             "Content-Type": "application/octet-stream",

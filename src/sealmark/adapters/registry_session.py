@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sealmark.adapters.registry_auth import Authenticator
-from sealmark.adapters.registry_http import read_url
+from sealmark.adapters.registry_http import proxy_wants_login, read_url
 from sealmark.errors import SealmarkError, ServiceError, UsageError
 
 if TYPE_CHECKING:
@@ -153,7 +153,5 @@ class Session:
                 f"ask its owner for the right to {right}"
             )
         if status == 407:
-            return ServiceError(
-                f"{registry}: the proxy wants a login: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"
-            )
+            return ServiceError(proxy_wants_login(registry))
         return ServiceError(f"{registry} answers {status}{reason} for {self.name}")

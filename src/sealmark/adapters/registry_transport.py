@@ -82,7 +82,7 @@ class HostTransport(httpx.BaseTransport):
         proxy = self._proxies.proxy_for(url)
         return httpcore.ConnectionPool(
             ssl_context=self._tls_for(host) if url.scheme == "https" else None,
-            proxy=proxy.for_httpcore() if proxy else None,
+            proxy=proxy.for_httpcore(self._tls_for) if proxy else None,
             max_connections=_MOST_CONNECTIONS,
             keepalive_expiry=5.0,
             network_backend=self._network,
