@@ -119,6 +119,25 @@ def test_an_image_that_is_copied_is_the_same_image(shop: OciLayout, place: Place
     assert copy_image(shop, place.target, "1.0") == digest
 
 
+def test_an_index_is_copied_with_every_image(place: Place, tmp_path: Path) -> None:
+    build_shop(tmp_path)
+    shop, images = OciLayoutTarget(tmp_path / "shop"), []
+    for tag, architecture in (("1.0", "amd64"), ("1.1", "arm64")):
+        raw = OciLayout(tmp_path / "shop", tag=tag).manifest(None)
+        platform = {"os": "linux", "architecture": architecture}
+        images.append({**descriptor(raw), "platform": platform})
+    index = {"schemaVersion": 2, "mediaType": INDEX_TYPES[0], "manifests": images}
+    raw = RawManifest(json.dumps(index).encode(), INDEX_TYPES[0])
+    shop.put_manifest(raw, "both")
+    source = OciLayout(tmp_path / "shop", tag="both")
+    assert copy_image(source, place.target, "1.0") == raw.digest
+    assert place.source.manifest(None) == raw
+    assert load_image(place.source, AMD64, chosen=False) == load_image(source, AMD64, chosen=False)
+    for image in images:
+        child = Descriptor(image["mediaType"], Digest.parse(image["digest"]), image["size"])
+        assert str(place.source.manifest(child).digest) == image["digest"]
+
+
 def test_referrers_are_listed_by_type_and_once(shop: OciLayout, place: Place) -> None:
     copy_image(shop, place.target, "1.0")
     image = shop.manifest(None)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.support.proxy import RunningProxy, behind_tls, running_proxy
 from tests.support.registry import push, running_registry
 from tests.support.shop import build_shop
@@ -183,6 +185,12 @@ def test_a_tunnel_that_is_refused_is_not_asked_for_again(status: str, words: str
             pytest.raises(ServiceError, match=words),
         ):
             source.manifest(None)
+
+
+@given(st.text(max_size=40) | st.from_regex(r"[0-9./:,*a-z\[\]]{0,30}", fullmatch=True))
+def test_any_list_of_exceptions_is_read(exempt: str) -> None:
+    for url in ("https://registry.example:5000", "http://10.0.0.1", "https://[fd00::1]"):
+        Proxies({"all_proxy": "http://p:1", "no_proxy": exempt}).proxy_for(httpx.URL(url))
 
 
 def test_a_proxys_login_does_not_show_itself() -> None:

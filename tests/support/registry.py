@@ -26,6 +26,14 @@ _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
 @dataclass(frozen=True, slots=True)
+class TokenService:
+    """Where a registry sends people for tokens, and the certificate of who signs them."""
+
+    realm: str
+    certificate: Path
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """Files that make a registry speak TLS, or ask for a login or a client certificate."""
 
@@ -33,6 +41,7 @@ class Server:
     key: Path | None = None
     logins: Path | None = None
     clients: Path | None = None
+    tokens: TokenService | None = None
 
 
 @contextmanager
@@ -69,6 +78,15 @@ def _configuration(directory: Path, server: Server | None) -> dict[str, object]:
         }
     if server and server.logins:
         configuration["auth"] = {"htpasswd": {"realm": "shop", "path": str(server.logins)}}
+    if server and server.tokens:
+        configuration["auth"] = {
+            "token": {
+                "realm": server.tokens.realm,
+                "service": "shop",
+                "issuer": "tokens",
+                "rootcertbundle": str(server.tokens.certificate),
+            }
+        }
     return configuration
 
 
