@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import pytest
@@ -19,6 +20,7 @@ from tests.support.evidence import (
 )
 
 from sealmark.evidence.component import Location, OperatingSystem
+from sealmark.evidence.document import Subject
 from sealmark.evidence.inventory import Problem
 from sealmark.evidence.settings import Secret
 from sealmark.evidence.vulnerability import Coverage, Exploited
@@ -26,8 +28,6 @@ from sealmark.policy.decide import decide
 from sealmark.policy.packs import base_pack
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from sealmark.decision import Judgement
     from sealmark.evidence.document import Evidence
     from sealmark.policy.control import Parameters
@@ -223,6 +223,33 @@ def test_an_empty_image_is_allowed_there_is_nothing_in_it() -> None:
     evidence = with_inventory(components=(), operating_system=None, layers=())
     empty = msgspec.structs.replace(evidence, vulnerabilities=HARMLESS.vulnerabilities)
     assert judge(empty).verdict == "allow"
+
+
+@pytest.mark.parametrize("kind", ["rootfs", "sbom"])
+def test_no_package_at_all_is_unknown_where_nothing_says_that_there_is_none(
+    kind: Literal["rootfs", "sbom"],
+) -> None:
+    evidence = with_inventory(components=(), operating_system=None, layers=())
+    silent = msgspec.structs.replace(
+        evidence,
+        subject=Subject(kind=kind, digest=evidence.subject.digest),
+        settings=None,
+        vulnerabilities=HARMLESS.vulnerabilities,
+    )
+    assert controls(judge(silent)) == {"inventory-complete": "unknown"}
+
+
+@pytest.mark.parametrize("age", [timedelta(weeks=999_999), timedelta(0)])
+@pytest.mark.parametrize(
+    "now", [NOW, datetime.max.replace(tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)]
+)
+def test_times_at_the_ends_of_the_calendar_are_judged_like_others(
+    now: datetime, age: timedelta
+) -> None:
+    parameters = replace(PARAMETERS, max_advisory_age=age)
+    judgement = judge(HARMLESS, now, parameters)
+    assert judgement.errors == ()
+    assert judgement.verdict == ("allow" if now == NOW and age else "unknown")
 
 
 def test_a_known_refusal_outranks_an_unknown_which_is_still_listed() -> None:

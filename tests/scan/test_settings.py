@@ -38,6 +38,10 @@ def accounts(passwd: bytes) -> dict[str, int] | None:
         ("1000", False),
         ("1000:0", False),
         ("nobody", None),
+        ("2147483647", False),
+        ("2147483648", None),
+        ("4294967296", None),
+        ("-1", None),
     ],
 )
 def test_a_user_is_root_exactly_if_its_uid_is_0(user: str, expected: bool | None) -> None:

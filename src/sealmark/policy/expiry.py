@@ -37,7 +37,7 @@ def staleness(as_of: str | None, context: Context) -> str | None:
     spoken = instant(as_of) if as_of else None
     if spoken is None:
         return "does not say when it was published"
-    if spoken > context.now + CLOCK_TOLERANCE:
+    if spoken - context.now > CLOCK_TOLERANCE:
         return f"claims to be from the future ({as_of})"
     age = context.now - spoken
     limit = context.parameters.max_advisory_age

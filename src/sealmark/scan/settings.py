@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _NUMBER = re.compile(r"[+-]?[0-9]{1,20}", re.ASCII)
+_GREATEST_UID = (1 << 31) - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,13 +76,15 @@ def _without(text: str, kind: str | None) -> str:
 def runs_as_root(user: str, user_ids: Mapping[str, int] | None = None) -> bool | None:
     """Tell whether a `User` field means uid 0; None where a name cannot be looked up.
 
-    No user is root. A number is always a uid, even if /etc/passwd has it as a name. The name
-    "root" is root unless /etc/passwd says otherwise.
+    No user is root. A number is always a uid, even if /etc/passwd has it as a name; one beyond
+    what a uid can be is not known, for some runtimes wrap it around to 0 (CVE-2024-40635). The
+    name "root" is root unless /etc/passwd says otherwise.
     """
     name = user.partition(":")[0]
     if not name:
         return True
     if _NUMBER.fullmatch(name):
-        return int(name) == 0
-    uid = (user_ids or {}).get(name, 0 if name == "root" else None)
-    return None if uid is None else uid == 0
+        uid: int | None = int(name)
+    else:
+        uid = (user_ids or {}).get(name, 0 if name == "root" else None)
+    return uid == 0 if uid is not None and 0 <= uid <= _GREATEST_UID else None

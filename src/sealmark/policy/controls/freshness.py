@@ -151,7 +151,11 @@ class InventoryComplete:
     )
 
     def judge(self, evidence: Evidence, context: Context) -> Iterator[Finding]:
-        """Yield an unknown per unreadable file, and one when nothing at all was recognised."""
+        """Yield an unknown per unreadable file, and one when nothing at all was recognised.
+
+        An image whose layers hold no file is empty, and known to be. A root directory and a bill
+        of materials without packages do not say that much.
+        """
         inventory = evidence.inventory
         if inventory is None:
             yield Finding(effect="unknown", message="nobody looked inside")
@@ -166,11 +170,14 @@ class InventoryComplete:
                 where=at(inventory, place) if place else None,
                 remedy=Remedy(kind="none", text="repair or remove the file, and rebuild"),
             )
-        holds_files = any(layer.added for layer in inventory.layers)
-        if holds_files and not inventory.components:
+        is_image = evidence.subject.kind == "image"
+        is_empty = is_image and not any(layer.added for layer in inventory.layers)
+        if not inventory.components and not is_empty:
+            listed = evidence.subject.kind == "sbom"
+            files = "there are files, but no package was recognised in them"
             yield Finding(
                 effect="unknown",
-                message="there are files, but no package was recognised in them",
+                message="the bill of materials lists no package" if listed else files,
                 because=(Because(path="inventory.components", value=None),),
                 remedy=Remedy(kind="none", text="attach an SBOM from the build"),
             )

@@ -114,6 +114,7 @@ _LAYOUT = (
     "put() { cp $1 image/blobs/sha256/$(hash $1); name $(kind $1) $(hash $1) $(size $1); }",
 )
 _LODASH = _npm("lodash", "4.17.20")
+_OTHER_NEWS = ("mkdir feeds", _advisory("CVE-2026-10000", "left"), _UPDATE)
 
 LABS: dict[str, Lab] = {
     "no-fixable-vulnerabilities": Lab(
@@ -164,21 +165,21 @@ LABS: dict[str, Lab] = {
         _IMAGE,
     ),
     "not-end-of-life": Lab(
-        (_bill("old.json", _system("8")),),
+        (*_OTHER_NEWS, _bill("old.json", _system("8"), _LODASH)),
         _judge("old.json --end-of-life deny"),
-        (_bill("new.json", _system("13")),),
+        (_bill("new.json", _system("13"), _LODASH),),
         _judge("new.json --end-of-life deny"),
     ),
     "advisories-fresh": Lab(
         (_bill("app.json", _LODASH),),
         _judge("app.json"),
-        ("mkdir feeds", _advisory("CVE-2026-10000", "left"), _UPDATE),
+        _OTHER_NEWS,
         _judge("app.json"),
     ),
     "inventory-complete": Lab(
-        (_bill("part.json", compositions=[{"aggregate": "incomplete"}]),),
+        (*_OTHER_NEWS, _bill("part.json", _LODASH, compositions=[{"aggregate": "incomplete"}])),
         _judge("part.json"),
-        (_bill("whole.json", compositions=[{"aggregate": "complete"}]),),
+        (_bill("whole.json", _LODASH, compositions=[{"aggregate": "complete"}]),),
         _judge("whole.json"),
     ),
 }

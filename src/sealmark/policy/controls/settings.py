@@ -34,7 +34,8 @@ class NotRoot:
         )
         because = (Because(path="settings.user", value=settings.user),)
         if settings.runs_as_root is None:
-            message = f"whether user {settings.user!r} is root is not known: not in /etc/passwd"
+            why = "it is no uid, and no name with one in /etc/passwd"
+            message = f"whether user {settings.user!r} is root is not known: {why}"
             yield Finding(effect="unknown", message=message, because=because, remedy=remedy)
         else:
             said = f"user {settings.user!r}" if settings.user else "no user is set"

@@ -179,5 +179,5 @@ def _system(entry: Entry) -> OperatingSystem:
 
 
 def _admitted(compositions: Sequence[Composition]) -> Iterator[Problem]:
-    if any(composition.aggregate == "incomplete" for composition in compositions):
+    if any(one.aggregate.startswith("incomplete") for one in compositions):
         yield Problem(what="the SBOM says of itself that it is incomplete")
