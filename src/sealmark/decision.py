@@ -18,13 +18,17 @@ Verdict = Literal["allow", "deny", "unknown"]
 
 
 class Question(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Who wants to do what with which subject, at which gate, and when (RFC 3339, UTC)."""
+    """Who wants to do what with which subject, at which gate, and when (RFC 3339, UTC).
+
+    `at` is the clock's time. `as_of` is the time to judge by, where another was asked for.
+    """
 
     gate: str
     action: str
     actor: str
     at: str
     reference: str | None = None
+    as_of: str | None = None
 
 
 class PolicyIdentity(msgspec.Struct, frozen=True, kw_only=True):

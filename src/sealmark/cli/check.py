@@ -13,14 +13,13 @@ from sealmark.cli.options import (
     advisory_options,
     output_option,
     source_options,
-    terminal_for,
-    write_output,
 )
+from sealmark.cli.output import terminal_for, write_output
 from sealmark.cli.render import DECISION_FORMATS, render_decision
 from sealmark.cli.state import current_state, home_option
 from sealmark.cli.wiring import actor, clock, open_ledger, take_evidence
 from sealmark.decision import Question
-from sealmark.errors import ServiceError, UnreadableError
+from sealmark.errors import ServiceError, UnreadableError, UsageError
 from sealmark.gate.ask import ask, refuse
 from sealmark.ledger.errors import LedgerError
 from sealmark.policy.control import SEVERITIES, Parameters
@@ -32,7 +31,9 @@ if TYPE_CHECKING:
 
     from sealmark.decision import Verdict
     from sealmark.gate.ask import Answer
+    from sealmark.policy.packs import Pack
 
+_LONGEST_OWNER = 200
 EXIT_CODES: dict[Verdict, int] = {"allow": 0, "deny": 1, "unknown": 2}
 
 
@@ -102,7 +103,7 @@ def command(
     Exit codes: 0 allowed, 1 denied, 2 unknown, 3 usage, 4 input unreadable, 5 a service failed.
     """
     parameters = _parameters(severity, max_advisory_age, end_of_life)
-    answer = _answer(image, source, database, parameters, owner, now or clock())
+    answer = _answer(image, source, database, base_pack(parameters, _bounded(owner)), now)
     terminal = terminal_for(output)
     write_output(
         render_decision(style, answer, image, terminal, everything=everything), output, style
@@ -115,18 +116,35 @@ def _parameters(severity: str, age: timedelta, end_of_life: str) -> Parameters:
     return Parameters(threshold, age, "deny" if end_of_life == "deny" else "unknown")
 
 
+def _bounded(owner: str) -> str:
+    """Every reason and the ledger's entry name the owner."""
+    if not owner or len(owner) > _LONGEST_OWNER or not owner.isprintable():
+        raise UsageError(f"an owner has 1 to {_LONGEST_OWNER} printable characters")
+    return owner
+
+
+def _rfc3339(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
 def _answer(
     image: str,
     source: SourceOptions,
     database: Path | None,
-    parameters: Parameters,
-    owner: str,
-    now: datetime,
+    pack: Pack,
+    as_of: datetime | None,
 ) -> Answer:
     """Gather and ask. Input that cannot be read is refused, and the refusal recorded."""
     state = current_state()
-    at = now.isoformat(timespec="seconds").replace("+00:00", "Z")
-    question = Question(gate="cli", action="check", actor=actor(), at=at, reference=image)
+    now = clock()
+    question = Question(
+        gate="cli",
+        action="check",
+        actor=actor(),
+        at=_rfc3339(now),
+        reference=image,
+        as_of=_rfc3339(as_of) if as_of else None,
+    )
     log = open_ledger(state)
     try:
         try:
@@ -134,6 +152,6 @@ def _answer(
         except UnreadableError as error:
             refuse(question, str(error), log)
             raise
-        return ask(question, evidence, [base_pack(parameters, owner)], now, log)
+        return ask(question, evidence, [pack], as_of or now, log)
     except LedgerError as error:
         raise ServiceError(f"not recorded, so not answered: {error}") from error

@@ -11,9 +11,8 @@ from sealmark.cli.options import (
     advisory_options,
     output_option,
     source_options,
-    terminal_for,
-    write_output,
 )
+from sealmark.cli.output import terminal_for, write_output
 from sealmark.cli.render import DIFFERENCE_FORMATS, render_difference
 from sealmark.cli.render.order import version_order
 from sealmark.cli.state import current_state, home_option

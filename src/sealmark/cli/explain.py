@@ -92,6 +92,8 @@ def _entry(log: Ledger, index: int) -> Iterator[str]:
         yield f"  about    {statement.subject.digest} {statement.subject.platform or ''}".rstrip()
         yield from _reasons(log, statement)
     yield f"  asked    {asked.at}, by {asked.actor}, to {asked.action}, at the gate {asked.gate}"
+    if asked.as_of:
+        yield f"  judged   as of {asked.as_of}, as asked for, not by the clock"
     yield f"  proof    sealmark ledger prove {index}"
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealmark.cli.output import write_output
 from sealmark.cli.state import current_state, home_option
 from sealmark.ledger.errors import LedgerError, MissingError
 
@@ -71,7 +72,7 @@ def verify(against: Path | None, key_text: str | None, form: str) -> int:
     key = trusted_key(directory, key_text)
     result = recompute(open_directory(directory), key, against=kept, bodies_of=bodies_of)
     report = _report(result, directory, against)
-    click.echo(_json(report) if form == "json" else _verdict(result, directory, against))
+    write_output(_json(report) if form == "json" else _verdict(result, directory, against))
     return 0 if result.ok else DENIED
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import os
 import re
-import sys
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,12 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sealmark.errors import ServiceError, UsageError
-
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from sealmark.cli.render.text import Terminal
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -119,34 +113,3 @@ def output_option(command: F) -> F:
     return click.option(
         "-o", "--output", type=FILE, default="-", help="Write to FILE; - is standard output."
     )(command)
-
-
-def terminal_for(output: Path) -> Terminal | None:
-    """Return the terminal that `output` goes to; None for a file."""
-    if str(output) != "-":
-        return None
-    from sealmark.cli.render.text import terminal_of
-
-    return terminal_of(sys.stdout, os.environ)
-
-
-def write_output(text: str, output: Path, style: str) -> None:
-    """Write `text` to `output`, in place of what was there, or to standard output.
-
-    A format for machines is UTF-8 whatever the terminal's encoding. Whoever stops reading early
-    has seen enough: that changes nothing. Raises UsageError for a file that cannot be written,
-    ServiceError where standard output cannot.
-    """
-    whole = text if text.endswith("\n") else text + "\n"
-    if str(output) != "-":
-        try:
-            output.write_text(whole, encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"{output}: {error.strerror}") from error
-        return
-    try:
-        click.echo(whole if style == "table" else whole.encode(), nl=False)
-    except OSError as error:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing to flush at exit
-        if not isinstance(error, BrokenPipeError):
-            raise ServiceError(f"standard output: {error.strerror}") from error

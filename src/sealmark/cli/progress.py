@@ -19,9 +19,9 @@ _ROOM_FOR_BAR = 60
 
 
 @contextmanager
-def watched(source: ImageSource, image: Image, stream: TextIO) -> Iterator[ImageSource]:
+def watched(source: ImageSource, image: Image, stream: TextIO | None) -> Iterator[ImageSource]:
     """Give `source` back so that its layers are seen being read on `stream`, if that is one."""
-    if not stream.isatty() or os.environ.get("TERM") == "dumb":
+    if stream is None or not stream.isatty() or os.environ.get("TERM") == "dumb":
         yield source
         return
     with ExitStack() as shown:

@@ -11,9 +11,8 @@ from sealmark.cli.options import (
     advisory_options,
     output_option,
     source_options,
-    terminal_for,
-    write_output,
 )
+from sealmark.cli.output import terminal_for, write_output
 from sealmark.cli.render import EVIDENCE_FORMATS, render_evidence
 from sealmark.cli.state import current_state, home_option
 from sealmark.cli.wiring import clock, take_evidence

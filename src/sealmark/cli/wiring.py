@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import getpass
+import os
 import platform
+import pwd
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -39,11 +40,12 @@ def clock() -> datetime:
 
 
 def actor() -> str:
-    """Return who asks, as the operating system names them."""
+    """Return who asks, by the uid of the process: what the environment says, anybody can set."""
+    uid = os.getuid()
     try:
-        return f"user:{getpass.getuser()}"
-    except (OSError, KeyError):
-        return "user:unknown"
+        return f"user:{pwd.getpwuid(uid).pw_name}"
+    except KeyError:
+        return f"uid:{uid}"
 
 
 def note(text: str) -> None:
@@ -54,8 +56,9 @@ def note(text: str) -> None:
 def open_ledger(state: State) -> Ledger:
     """Open the ledger, founding it on first use. Raises ServiceError when it cannot be used."""
     try:
+        state.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         return Ledger.open(state.ledger, create=True)
-    except LedgerError as error:
+    except (LedgerError, OSError) as error:
         raise ServiceError(f"the ledger cannot be used, so nothing is answered: {error}") from error
 
 
@@ -115,10 +118,11 @@ def _from_root(path: Path, state: State, database: Path | None) -> Evidence:
 
 
 def _from_sbom(path: Path, state: State, database: Path | None) -> Evidence:
-    from sealmark.scan.sbom.read import parse_sbom
+    from sealmark.scan.sbom.read import MAX_BYTES, parse_sbom
 
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise UsageError(f"{path}: {error.strerror}") from error
     inventory = parse_sbom(content)

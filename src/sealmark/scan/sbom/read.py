@@ -51,7 +51,7 @@ def parse_sbom(content: bytes) -> Inventory:
     format prescribes, and for more than MAX_BYTES, MAX_VALUES or MAX_COMPONENTS.
     """
     if len(content) > MAX_BYTES:
-        raise SbomError(f"the SBOM has {len(content)} bytes, at most {MAX_BYTES} are read")
+        raise SbomError(f"the SBOM has more than {MAX_BYTES} bytes")
     content = content.removeprefix(b"\xef\xbb\xbf")
     if sum(map(content.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise SbomError(f"the SBOM has more than {MAX_VALUES} values")
