@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from sealmark.cli.configuration import defaults_for
+from sealmark.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,8 +67,18 @@ def state_under(home: Path | None) -> State:
 def _xdg(variable: str, default: str) -> Path:
     """A relative path in the variable is to be ignored (XDG base directory specification)."""
     value = os.environ.get(variable, "")
-    base = Path(value) if Path(value).is_absolute() else Path.home() / default
+    base = Path(value) if Path(value).is_absolute() else _home() / default
     return base / "sealmark"
+
+
+def _home() -> Path:
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise UsageError("there is no home directory: set HOME, or give --home DIR") from error
+    if not home.is_absolute():
+        raise UsageError(f"HOME={home} is no absolute path: set it, or give --home DIR")
+    return home
 
 
 def home_option(command: F) -> F:
@@ -87,8 +99,10 @@ def home_option(command: F) -> F:
 
 
 def _remember(context: click.Context, _: click.Parameter, home: Path | None) -> None:
+    """Keep what is given last on the command line; then comes the environment."""
     root = context.find_root()
-    if home is not None or not isinstance(root.obj, State):
+    given = context.get_parameter_source("home") is ParameterSource.COMMANDLINE
+    if given or not isinstance(root.obj, State):
         root.obj = state_under(home)
     context.default_map = defaults_for(context, root.obj.config_file)
 
