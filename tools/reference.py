@@ -31,7 +31,7 @@ name and the option's name without dashes. The command line comes first, then th
 then the file.
 
 Exit codes: 0 allowed or done, 1 denied, 2 unknown verdict, 3 usage or configuration, 4 input
-unreadable, 5 a needed service failed.
+unreadable, 5 a needed service failed; 130 interrupted, 141 whoever read the output went away.
 """
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import importlib
-import io
 import sys
+import traceback
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import Any
 
 import click
 
-from sealmark.errors import SealmarkError, UsageError
+from sealmark.cli.output import forget_standard_output
+from sealmark.errors import SealmarkError, ServiceError, UsageError
 
 _LONGEST_ERROR = 2000
+_READER_GONE = 141
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "check": ("check", "Scan, judge, record; print the verdict with its reasons and fixes."),
@@ -57,11 +61,21 @@ def sealmark() -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with the design's exit codes."""
+    """Run the command line and exit with the design's exit codes.
+
+    A defect of ours is no verdict: it ends like a service that failed, in one line.
+    """
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+        if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.exit(run(arguments))
+    try:
+        code = run(arguments)
+    except Exception as error:  # noqa: BLE001 -- exit code 1, Python's own, would mean "denied"
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{place.filename}, line {place.lineno}"
+        _complain(f"please report this defect: {type(error).__name__}: {error} ({where})")
+        code = ServiceError.exit_code
+    sys.exit(code)
 
 
 def run(arguments: list[str] | None = None, **extra: Any) -> int:
@@ -77,13 +91,20 @@ def run(arguments: list[str] | None = None, **extra: Any) -> int:
         click.echo("sealmark: interrupted", err=True)
         return 130
     except SealmarkError as error:
-        click.echo(f"sealmark: {_one_line(error)}", err=True)
+        _complain(str(error))
         return error.exit_code
+    except OSError as error:
+        _complain(f"{error.filename or 'output'}: {error.strerror or error}")
+        forget_standard_output()
+        return ServiceError.exit_code
+    except SystemExit:
+        return _READER_GONE  # how click answers a closed pipe, with 1, which means "denied"
     return result if isinstance(result, int) else 0
 
 
-def _one_line(error: SealmarkError) -> str:
-    """Return what happened as one line; names in it may come out of a hostile image."""
+def _complain(text: str) -> None:
+    """Say what happened in one line; names in it may come out of a hostile image."""
     from sealmark.cli.render.text import printable
 
-    return printable(str(error))[:_LONGEST_ERROR]
+    with suppress(OSError):  # nobody listens; the exit code still says it
+        click.echo(f"sealmark: {printable(text)[:_LONGEST_ERROR]}", err=True)
