@@ -118,11 +118,16 @@ def test_a_terminal_that_knows_few_letters_gets_the_others_escaped() -> None:
 
 def test_an_interruption_is_one_line_and_130(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "never")
-    command = [SEALMARK, "check", f"sbom:{tmp_path}/never"]
+    # A job that a script put into the background inherits that interruptions are ignored.
+    heedful = ["env", "--default-signal=INT"]
+    command = [*heedful, SEALMARK, "check", f"sbom:{tmp_path}/never"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        wait_for_reader(tmp_path / "never")
-        process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        try:
+            wait_for_reader(tmp_path / "never")
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert (process.returncode, said.strip()) == (130, "sealmark: interrupted")
     assert run(["ledger", "verify"]) == 0
 
