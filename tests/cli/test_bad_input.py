@@ -186,7 +186,28 @@ def bottomless_config(forge: Forge) -> Descriptor:
     return forge.image(forge.layer(BASE), config=config)
 
 
+def configured(text: str) -> Callable[[Forge], Descriptor]:
+    """An image with a configuration of this text; no honest tool writes one."""
+
+    def build(forge: Forge) -> Descriptor:
+        start = '{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]},'
+        return forge.image(config=forge.put((start + text + "}").encode(), CONFIG))
+
+    return build
+
+
+def layers_in_two_spellings(forge: Forge) -> Descriptor:
+    return forge.image(forge.layer(BASE), Layers=[])
+
+
 REFUSED = [
+    (configured('"config":{"User":"65532","user":"0"}'), "'user' may or may not be 'User'"),
+    (configured('"config":{"User":"65532","u\\u017fer":"0"}'), "may or may not be 'User'"),
+    (configured('"config":{"User":"65532"},"CONFIG":{"User":"0"}'), "'CONFIG' may or may not"),
+    (configured('"config":{"User":"0","User":"65532"}'), "'User' stands twice"),
+    (configured('"config":{"Env":["A=1"]},"config":{"User":"65532"}'), "'config' stands twice"),
+    (configured('"history":[{"Created_By":"x"}]'), "'Created_By' may or may not"),
+    (layers_in_two_spellings, "'Layers' may or may not be 'layers'"),
     (truncated("gzip"), "layer sha256:"),
     (truncated("zstd"), "layer sha256:"),
     (corrupt("gzip"), "layer sha256:"),
@@ -253,6 +274,18 @@ def test_a_decompression_bomb_is_refused(forge: Forge, kind: str, capsys: Captur
     bomb = pack(header.tobuf(), kind) + member * 40
     layer = forge.layer(b"", kind, bomb)
     assert "bomb" in refused(forge, forge.image(layer), capsys)
+
+
+def test_labels_may_differ_by_case_and_unknown_fields_be_spelt_anyhow(
+    forge: Forge, capsys: Capture
+) -> None:
+    text = '"config":{"Labels":{"a":"1","A":"2"},"onbuild":[]},"docker_Version":"1"'
+    forge.offer(configured(text)(forge))
+    run(["check", "oci:image", "--platform", "linux/amd64", "--format", "json"])
+    assert json.loads(capsys.readouterr().out)["evidence"]["settings"]["labels"] == {
+        "A": "2",
+        "a": "1",
+    }
 
 
 @pytest.mark.parametrize("name", ["index.json", "oci-layout"])

@@ -88,5 +88,18 @@ def test_what_is_not_recorded_is_a_usage_error(forge: Forge, name: str, capsys: 
     assert "\x1b" not in capsys.readouterr().err
 
 
+def test_a_damaged_ledger_is_unreadable_and_no_mistake_of_the_user(
+    forge: Forge, capsys: Capture
+) -> None:
+    run(["check", "oci:nothing-there"])
+    forge.offer(forge.image())
+    run(["check", "oci:image"])
+    ledger = forge.layout.parent / "state" / "data" / "ledger"
+    (ledger / "tile" / "entries" / "000.p" / "1").write_bytes(b"")
+    capsys.readouterr()
+    assert run(["explain", "0"]) == 4
+    assert "the ledger cannot be read" in capsys.readouterr().err
+
+
 def test_only_a_control_has_a_lab(forge: Forge) -> None:
     assert run(["explain", "CVE-2021-23337", "--lab"]) == 3

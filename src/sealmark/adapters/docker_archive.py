@@ -20,6 +20,7 @@ from sealmark.artifact.manifest import (
     ManifestError,
     RawManifest,
 )
+from sealmark.artifact.spelling import AmbiguousError, refuse_ambiguous
 from sealmark.errors import UnreadableError, UsageError
 
 if TYPE_CHECKING:
@@ -102,7 +103,13 @@ class DockerArchive:
         content = self._archive.read("manifest.json", LARGEST_MANIFEST)
         try:
             images = msgspec.json.decode(content, type=tuple[_Saved, ...])
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            refuse_ambiguous(content, tuple[_Saved, ...])
+        except (
+            msgspec.DecodeError,
+            AmbiguousError,
+            UnicodeDecodeError,
+            RecursionError,
+        ) as error:
             raise ManifestError(f"{self._archive}: manifest.json: {error}") from error
         if len(images) > _MOST_IMAGES or any(len(one.layers) > _MOST_LAYERS for one in images):
             raise ManifestError(f"{self._archive}: manifest.json lists absurdly many things")

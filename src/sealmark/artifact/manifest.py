@@ -12,6 +12,7 @@ import msgspec
 
 from sealmark.artifact.digest import Digest, DigestMismatchError
 from sealmark.artifact.platform import Platform
+from sealmark.artifact.spelling import AmbiguousError, refuse_ambiguous
 from sealmark.errors import UnreadableError
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _MOST_ENTRIES = 4096
 _LARGEST_BLOB = 1 << 50
 
 
-_T = TypeVar("_T")
+_T = TypeVar("_T", bound=msgspec.Struct)
 
 
 class ManifestError(UnreadableError):
@@ -199,9 +200,11 @@ def parse_config(content: bytes) -> ImageConfig:
 
 def _decode(content: bytes, kind: type[_T], what: str) -> _T:
     try:
-        return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        found = msgspec.json.decode(content, type=kind)
+        refuse_ambiguous(content, kind)
+    except (msgspec.DecodeError, AmbiguousError, UnicodeDecodeError, RecursionError) as error:
         raise ManifestError(f"{what} cannot be read: {error}") from error
+    return found
 
 
 def _texts(found: dict[str, Any] | None) -> dict[str, str]:

@@ -10,7 +10,7 @@ import msgspec
 
 from sealmark.cli.state import current_state, home_option
 from sealmark.decision import Decision
-from sealmark.errors import UsageError
+from sealmark.errors import ServiceError, UnreadableError, UsageError
 from sealmark.gate.entry import DecisionEntry, RefusalEntry
 from sealmark.ledger.errors import LedgerError
 from sealmark.ledger.log import Ledger
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _MOST_DECISIONS = 200
 _ENTRY = re.compile(r"(?:entry:)?([0-9]{1,15})", re.ASCII)
+_KINDS = {kind.exit_code: kind for kind in (UsageError, UnreadableError, ServiceError)}
 _MEANINGS: dict[Verdict, str] = {
     "allow": "no control of the policy has anything against it",
     "deny": "at least one control has a reason against it",
@@ -74,8 +75,11 @@ def _recorded(directory: Path, identifier: str) -> Iterator[str]:
     try:
         log = Ledger.open(directory)
         yield from _entry(log, int(entry[1])) if entry else _finding(log, identifier)
-    except (LedgerError, msgspec.DecodeError) as error:
-        raise UsageError(f"the ledger cannot be read: {error}") from error
+    except LedgerError as error:
+        kind = _KINDS.get(error.exit_code, UnreadableError)
+        raise kind(f"the ledger cannot be read: {error}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableError(f"the ledger holds what is no decision: {error}") from error
 
 
 def _entry(log: Ledger, index: int) -> Iterator[str]:
