@@ -404,3 +404,34 @@ def test_a_layer_of_every_known_kind_gives_the_same_packages(forge: Forge, capsy
         forge, capsys, plain, forge.layer(BASE, "zstd"), type(plain)(raw, sha256(BASE))
     )
     assert packages(evidence) == BOTH
+
+
+@pytest.mark.parametrize(
+    "path", ["var/lib/rpm/Packages", "usr/lib/sysimage/rpm/rpmdb.sqlite", "var/lib/opkg/status"]
+)
+def test_a_package_database_that_is_not_read_yet_is_never_clean(
+    path: str, forge: Forge, capsys: Capture
+) -> None:
+    package = ("srv/node_modules/a/package.json", b'{"name": "a", "version": "1.0.0"}')
+    evidence = looked_at(forge, capsys, forge.layer(tar((path, b"x" * (3 << 20)), package)))
+    (problem,) = evidence["inventory"]["errors"]
+    assert problem["location"]["path"] == f"/{path}"
+    assert entries(forge)[0]["verdict"] == "unknown"
+    assert "inventory-complete" in entries(forge)[0]["controls"]
+
+
+@pytest.mark.parametrize("style", ["json", "cyclonedx", "spdx", "sarif"])
+def test_no_document_turns_the_direction_of_a_terminals_text(
+    style: str, forge: Forge, capsys: Capture
+) -> None:
+    package = {
+        "name": "a",
+        "version": "1.0.0",
+        "license": "\u202eTIM\u2066\x9b2J \U000e0041 \u00e9",
+    }
+    path = "srv/node_modules/a/package.json"
+    forge.offer(forge.image(forge.layer(tar((path, json.dumps(package).encode())))))
+    run(["check", "oci:image", "--platform", "linux/amd64", "--format", style])
+    said = capsys.readouterr().out
+    assert said.replace("\n", "").isprintable()
+    json.loads(said)

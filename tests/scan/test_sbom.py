@@ -358,8 +358,11 @@ def test_the_wrapping_of_githubs_dependency_graph_is_taken_off() -> None:
     ("content", "message"),
     [
         (b"", "expected an SBOM as JSON"),
-        (b"<bom/>", "expected an SBOM as JSON (CycloneDX or SPDX), got b'<bom/>'"),
-        (b"SPDXVersion: SPDX-2.3", "expected an SBOM as JSON"),
+        (b"bom: 1", "expected an SBOM as JSON (CycloneDX or SPDX), got b'bom: 1'"),
+        (b"<bom/>", "expected an SBOM as JSON (CycloneDX or SPDX), got XML"),
+        (b"SPDXVersion: SPDX-2.3", "got SPDX tag-value"),
+        (b"\x1f\x8b\x08", "got gzip"),
+        (b'{"bomFormat":"CycloneDX","specVersion":"1.6","spdxVersion":"SPDX-2.3"}', "ambiguous"),
         (b"{", "not a readable JSON object: Input data was truncated"),
         (b"{}", "expected an SBOM with bomFormat CycloneDX or with spdxVersion, got neither"),
         (b'{"@context": "https://spdx.org/rdf/3.0.1/x"}', "SPDX 3 is not read"),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 if TYPE_CHECKING:
     from sealmark.cli.render.view import EvidenceView, View
+
+
+_FOREIGN = re.compile(r"[^\n -~]")
 
 
 def render(view: View) -> str:
@@ -28,8 +32,16 @@ def render_evidence(view: EvidenceView) -> str:
 
 
 def indented(value: Any) -> str:
-    """Return JSON for people and programs, with a newline at its end."""
-    return msgspec.json.format(_encoded(value), indent=2).decode() + "\n"
+    """Return JSON for people and programs, with a newline at its end.
+
+    What commands a terminal or turns the direction of text is escaped; it means the same.
+    """
+    text = msgspec.json.format(_encoded(value), indent=2).decode()
+    return _FOREIGN.sub(_escaped, text) + "\n"
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0] if found[0].isprintable() else json.dumps(found[0])[1:-1]
 
 
 def _encoded(value: Any) -> bytes:

@@ -11,6 +11,7 @@ from sealmark.scan.inventory import (
     npm_lock,
     operating_system,
     python,
+    unread,
 )
 
 READERS = (
@@ -22,6 +23,7 @@ READERS = (
     python.READER,
     npm.READER,
     npm_lock.READER,
+    unread.READER,
 )
 
 INVENTORY_VERSION = "1:" + ",".join(f"{reader.name}={reader.version}" for reader in READERS)

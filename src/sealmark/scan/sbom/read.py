@@ -27,6 +27,7 @@ MAX_VALUES = 30 * MAX_COMPONENTS
 """Most JSON values in a document, counted by the marks between them."""
 
 T = TypeVar("T")
+_FORMS = ((b"<", "XML"), (b"SPDXVersion:", "SPDX tag-value"), (b"\x1f\x8b", "gzip"))
 
 
 class SbomError(UnreadableError):
@@ -56,7 +57,7 @@ def parse_sbom(content: bytes) -> Inventory:
     if sum(map(content.count, (b",", b"[", b"{"))) > MAX_VALUES:
         raise SbomError(f"the SBOM has more than {MAX_VALUES} values")
     if content.lstrip()[:1] != b"{":
-        raise SbomError(f"expected an SBOM as JSON (CycloneDX or SPDX), got {content[:40]!r}")
+        raise SbomError(f"expected an SBOM as JSON (CycloneDX or SPDX), got {_looks_like(content)}")
     try:
         bill = _read(content)
     except PropertyError as error:
@@ -66,11 +67,18 @@ def parse_sbom(content: bytes) -> Inventory:
     return inventory_of(bill)
 
 
+def _looks_like(content: bytes) -> str:
+    start = content.lstrip()[:40]
+    return next((form for mark, form in _FORMS if start.startswith(mark)), repr(start))
+
+
 def _read(content: bytes) -> Bill:
     heading = _decode(content, _Heading, "JSON object")
     if heading.wrapped and heading.spdx_version is None:
         content = bytes(heading.wrapped)  # as GitHub's dependency graph hands it out
         heading = _decode(content, _Heading, "JSON object")
+    if heading.bom_format is not None and heading.spdx_version is not None:
+        raise SbomError("the SBOM calls itself CycloneDX and SPDX: refused as ambiguous")
     if heading.bom_format == "CycloneDX":
         _check("CycloneDX", heading.spec_version, ("1.2", "1.3", "1.4", "1.5", "1.6", "1.7"))
         return read_cyclonedx(_decode(content, CycloneDx, "CycloneDX document"))

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _NOTHING_SAID = frozenset({"", "NOASSERTION", "NONE"})
 _SYSTEM = "OPERATING-SYSTEM"
-_NOT_PACKAGES = frozenset({"CONTAINER", "FILE", "SOURCE", "DEVICE", "ARCHIVE", "INSTALL", _SYSTEM})
+_NOT_PACKAGES = frozenset({"CONTAINER", "FILE", "SOURCE", "DEVICE", _SYSTEM})
 _SUPPLIER = re.compile(r"(?:Person|Organization): ?(.*)", re.DOTALL)
 _BUILT_FROM = re.compile(r"built package from: (\S+) (\S+)")
 _FOUND_AT = re.compile(r"acquired package info from [^:]*: (.+)")
