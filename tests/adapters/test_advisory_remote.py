@@ -266,8 +266,8 @@ def test_of_many_members_that_are_no_feed_only_some_are_named(
 @pytest.mark.parametrize(
     ("path", "content"),
     [
-        ("/epss.csv.gz", gzip.compress(EPSS + b"CVE-2024-0001,nan,0.9\n")),
-        ("/epss.csv.gz", gzip.compress(EPSS + b"CVE-2024-0001,0.5,0.9\n")[:-9]),
+        ("/epss.csv.gz", gzip.compress(EPSS + b"CVE-2024-0001,nan,0.9\n", mtime=0)),
+        ("/epss.csv.gz", gzip.compress(EPSS + b"CVE-2024-0001,0.5,0.9\n", mtime=0)[:-9]),
         ("/epss.csv.gz", EPSS + b"CVE-2024-0001,0.5,0.9\n"),
         ("/kev.json", kev("CVE-2024-0001")[:-20]),
         ("/kev.json", kev("\x1b[2J")),

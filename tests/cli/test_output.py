@@ -82,7 +82,7 @@ def test_an_output_that_cannot_be_written_is_said_and_is_no_verdict(shop: Path) 
     done = run((*CHECK, "-o", "nowhere/x"), shop)
     assert (done.returncode, done.stderr) == (
         3,
-        b"sealmark: nowhere/x: No such file or directory\n",
+        b"sealmark: nowhere/x: cannot be written: No such file or directory\n",
     )
     full = os.open("/dev/full", os.O_WRONLY)
     try:
@@ -90,7 +90,7 @@ def test_an_output_that_cannot_be_written_is_said_and_is_no_verdict(shop: Path) 
     finally:
         os.close(full)
     assert done.returncode == 5
-    assert done.stderr == b"sealmark: standard output: No space left on device\n"
+    assert done.stderr == b"sealmark: standard output cannot be written: No space left on device\n"
 
 
 def on_terminal(where: Path, columns: int, **environment: str) -> str:

@@ -63,7 +63,8 @@ Refused: 1 known exploited, 2 critical, 2 high, 1 other
 Not known
   1 npm component cannot be judged: the feed osv is 54 days old (2026-10-01T06:00:00Z), more than
   the 7 days allowed
-      advisories-fresh · next: run `sealmark advisories update`, then check again
+      advisories-fresh · next: bring osv up to date (`sealmark advisories update`), or do without it
+      (`sealmark advisories drop osv`)
 
 Valid until 2026-11-30T00:00:00Z.
 Ledger entry 41; prove it: sealmark ledger prove 41

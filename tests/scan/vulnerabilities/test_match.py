@@ -164,7 +164,10 @@ def test_without_a_database_every_line_says_so_and_the_verdict_is_unknown() -> N
 
 def test_a_feed_of_something_else_leaves_the_verdict_unknown(tmp_path: Path) -> None:
     said = ask(tmp_path, [feed(record("GHSA-1", "npm")), KEV_FEED], LIBSSL)
-    assert said.coverage[0].why == "no feed for 'Debian:12' in the advisory database"
+    assert said.coverage[0].why == (
+        "no feed for 'Debian:12' in the advisory database: "
+        "`sealmark advisories update --ecosystem Debian` fetches it"
+    )
     assert judge(said, LIBSSL).verdict == "unknown"
 
 
