@@ -130,8 +130,9 @@ class Archive:
 
     def publish(self, suite: str, stanzas: list[str], date: datetime, until: datetime) -> Path:
         """Write and sign the suite's indexes; return its directory."""
-        packed = lzma.compress("\n".join(stanzas).encode())
-        return self.publish_files(suite, {"main/binary-amd64/Packages.xz": packed}, date, until)
+        index, path = "\n".join(stanzas).encode(), "main/binary-amd64/Packages"
+        files = {path: index, f"{path}.xz": lzma.compress(index)}
+        return self.publish_files(suite, files, date, until)
 
     def publish_files(
         self, suite: str, files: dict[str, bytes], date: datetime, until: datetime

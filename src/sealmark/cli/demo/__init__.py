@@ -23,7 +23,15 @@ import click
     envvar="SEALMARK_DEMO_ADVISORIES",
     help="Use this file or folder of advisories instead of asking the network.",
 )
-def command(directory: Path, advisories: Path | None) -> int:
+@click.option(
+    "--apt",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default="/etc/apt",
+    show_default=True,
+    help="Whose sources.list and sources.list.d name the package mirrors.",
+    metavar="DIR",
+)
+def command(directory: Path, advisories: Path | None, apt: Path) -> int:
     """Build an image from this machine's package mirrors, deny it, mend it, allow it.
 
     Nothing is installed, no root is needed, and your own ledger stays untouched.
@@ -35,4 +43,4 @@ def command(directory: Path, advisories: Path | None) -> int:
     """
     from sealmark.cli.demo.story import Story
 
-    return Story(directory, advisories).tell()
+    return Story(directory, advisories, apt).tell()

@@ -39,9 +39,9 @@ class Application:
         return f"RUN pip install {self.name}=={self.version}"
 
     def told(self) -> str:
-        """Say in a few words what it is and where it comes from."""
-        source = "its index" if self.file else "metadata only, its index did not answer"
-        return f"{self.name} {self.version} ({self.ecosystem}, {source})"
+        """Say in a few words what it is, and what of it could not be had."""
+        lacking = "" if self.file else ", metadata only: its index did not answer"
+        return f"{self.name} {self.version} ({self.ecosystem}{lacking})"
 
     def write(self, archive: tarfile.TarFile) -> None:
         """Write the installed package into a layer."""

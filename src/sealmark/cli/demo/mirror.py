@@ -7,15 +7,16 @@ import shutil
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealmark.errors import ServiceError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 _PROGRAMS = ("apt-get", "apt-cache", "dpkg-deb")
+_APT = Path("/etc/apt")
 _SECONDS = 90
 _MADISON_CELLS = 3
 _SETTINGS = (
@@ -47,6 +48,7 @@ class Mirror:
     """
 
     directory: Path
+    apt: Path
 
     def closure(self, names: Sequence[str]) -> list[str]:
         """Return `names` and what they depend on, as an empty system would need it."""
@@ -111,6 +113,8 @@ class Mirror:
 
     def _settings(self) -> list[str]:
         return [
+            f"Dir::Etc::sourcelist={self.apt / 'sources.list'}",
+            f"Dir::Etc::sourceparts={self.apt / 'sources.list.d'}",
             f"Dir::State={self.directory}",
             f"Dir::State::lists={self.directory / 'lists'}",
             f"Dir::State::status={self.directory / 'status'}",
@@ -120,14 +124,14 @@ class Mirror:
         ]
 
 
-def open_mirror(directory: Path) -> Mirror | None:
-    """Return the machine's mirrors, with fresh indexes; None where there are none."""
+def open_mirror(directory: Path, apt: Path = _APT) -> Mirror | None:
+    """Return the mirrors that `apt` names, with fresh indexes; None where there are none."""
     if any(shutil.which(program) is None for program in _PROGRAMS):
         return None
     for name in ("lists/partial", "archives/partial"):
         (directory / name).mkdir(parents=True, exist_ok=True)
     (directory / "status").touch()
-    mirror = Mirror(directory.resolve())
+    mirror = Mirror(directory.resolve(), apt.resolve())
     return mirror if mirror.update() else None
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import re
 import shlex
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
 
 _FRESH = timedelta(days=7)
 _INDEX = "debian-index:"
+_LAST_VERDICT = 2
+_CHANGES = "What to do"
+_CHANGE = re.compile(r" {1,3}\d+\. ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,25 @@ class Stage:
         click.secho(f"$ {self.typed(*arguments)}", bold=True)
         return self.run(*arguments)
 
+    def show_folded(self, name: str, *arguments: str) -> int:
+        """Print a command and run it; of its page keep in sight what a person reads first."""
+        page = self.directory / f"{name}.txt"
+        code = self.show(*arguments, "--output", str(page))
+        if code <= _LAST_VERDICT:
+            head, hidden = folded(page.read_text())
+            click.echo(head)
+            if hidden:
+                click.secho(f"   … {hidden} lines more, all in {page}", dim=True)
+        return code
+
+    def show_quietly(self, *arguments: str) -> tuple[int, list[str]]:
+        """Print a command and run it; return its exit code and what it had to say."""
+        said = io.StringIO()
+        click.secho(f"$ {self.typed(*arguments)}", bold=True)
+        with redirect_stdout(said), redirect_stderr(said):
+            code = self.run(*arguments)
+        return code, said.getvalue().splitlines()
+
     def run(self, *arguments: str) -> int:
         """Run a command on the demonstration's own state."""
         from sealmark.cli.main import run
@@ -57,6 +82,26 @@ class Stage:
         if code:
             raise ServiceError(f"looking into {self.image(tag)} failed")
         return Evidence(msgspec.json.decode(file.read_bytes()))
+
+
+def folded(page: str) -> tuple[str, int]:
+    """Return verdict, the change that clears most, and a line for each other one; and the rest's.
+
+    The rest is a number of lines.
+    """
+    verdict, _, rest = page.partition("\n\n")
+    changes, _, _ = rest.partition("\n\n")
+    if not changes.startswith(_CHANGES):
+        return page.rstrip("\n"), 0
+    shown = [verdict, ""]
+    number = 0
+    for line in changes.splitlines():
+        begins = _CHANGE.match(line) is not None
+        number += begins
+        if begins or number <= 1:
+            shown.append(line)
+    lines = len([line for line in page.splitlines() if line.strip()])
+    return "\n".join(shown), lines - len(list(filter(None, shown)))
 
 
 @dataclass(frozen=True, slots=True)

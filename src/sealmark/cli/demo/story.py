@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _OLD = (("PyPI", "requests", "2.19.1"), ("npm", "lodash", "4.17.20"))
 _ALLOWED, _DENIED, _UNKNOWN, _USAGE = 0, 1, 2, 3
+_NOT_HAD = "could not be had,"
 _ENDS = {
     _ALLOWED: "The story came true: denied, mended, allowed, and both decisions are proven.",
     _DENIED: "The mended image is denied still: the reasons stand above.",
@@ -31,14 +32,15 @@ _ENDS = {
 class Story:
     """One run of the demonstration in a directory of its own."""
 
-    def __init__(self, directory: Path, advisories: Path | None) -> None:
+    def __init__(self, directory: Path, advisories: Path | None, apt: Path) -> None:
         self._stage = Stage(directory)
         self._advisories = advisories
+        self._apt = apt
 
     def tell(self) -> int:
         """Run it; return the exit code that says how it ended."""
         self._stage.directory.mkdir(parents=True, exist_ok=True)
-        mirror = open_mirror(self._stage.directory / "mirror")
+        mirror = open_mirror(self._stage.directory / "mirror", self._apt)
         return self._image(mirror) if mirror else self._machine()
 
     def _image(self, mirror: Mirror) -> int:
@@ -49,12 +51,12 @@ class Story:
         recipe.build_released(old)
         self._feed()
         indexed = self._index()
-        _say("3. The question every gate asks: may this run?")
-        first = self._stage.show("check", self._stage.image("1.0"))
+        _step("3. The question every gate asks: may this run?")
+        first = self._stage.show_folded("denied", "check", self._stage.image("1.0"))
         if first != _DENIED:
             raise ServiceError(f"the first image should have been denied, but check said {first}")
         recipe.build_mended(self._mended(old))
-        second = self._stage.show("check", self._stage.image("1.1"))
+        second = self._stage.show_folded("mended", "check", self._stage.image("1.1"))
         if indexed and second == _ALLOWED:
             _say("   Allowed by the index of its distribution: every fix it publishes is in. What")
             _say("   has no fix yet an index does not list; `advisories update --from` adds feeds.")
@@ -72,12 +74,19 @@ class Story:
     def _feed(self) -> None:
         """Fill the advisory database from the folder that is named, or from the network."""
         if self._advisories:
-            _say(f"2. Advisories, from {self._advisories}:")
+            _step(f"2. Advisories, from {self._advisories}:")
             if self._stage.show("advisories", "update", "--from", str(self._advisories)):
                 raise ServiceError(f"{self._advisories} could not be read as advisories")
             return
-        _say("2. Advisories: without them nothing can be called clean.")
-        if self._stage.show("advisories", "update"):
+        _step("2. Advisories: without them nothing can be called clean. Publishers are asked;")
+        _say("   where there is no way to them, that takes half a minute.")
+        failed, said = self._stage.show_quietly("advisories", "update")
+        lost = [line for line in said if _NOT_HAD in line]
+        click.echo("\n".join(line for line in said if line not in lost))
+        if lost:
+            click.echo(f"{lost[0][:200]}")
+            click.echo(f"… and {len(lost) - 1} more that could not be had")
+        if failed:
             _say("   Not every feed answered: what needs one will be UNKNOWN, said out loud.")
 
     def _index(self) -> bool:
@@ -88,7 +97,8 @@ class Story:
             return False
         _say(f"   No fresh feed speaks for {', '.join(sorted(lacking))}; its signed package index")
         _say("   says which security updates there are, and their changelogs what for:")
-        failed = self._stage.show("advisories", "update", "--for", self._stage.image("1.0"))
+        asked = ("--for", self._stage.image("1.0"), "--apt", str(self._apt))
+        failed = self._stage.show("advisories", "update", *asked)
         if failed:
             _say("   It did not answer either: its packages will be UNKNOWN.")
         return not failed
@@ -97,7 +107,7 @@ class Story:
         """Return the applications of the mended image: those that can be judged at all."""
         evidence = self._stage.evidence("1.0")
         lacking = evidence.uncovered()
-        _say(f"4. What it says to do, done: security updates in, a user set ({USER}).")
+        _step(f"4. What it says to do, done: security updates in, a user set ({USER}).")
         new = []
         for one in old:
             if one.ecosystem in lacking:
@@ -120,11 +130,13 @@ class Story:
 
     def _machine(self) -> int:
         """Judge the machine itself where no mirror answers."""
-        _say("1. No Debian package mirror answers, so no image can be made here.")
+        _say(
+            "1. No Debian package mirror answers (`apt-get update` says why): no image can be made."
+        )
         _say("   What is at hand is judged instead: this machine's own files.")
         self._feed()
-        _say("3. The question every gate asks: may this run?")
-        code = self._stage.show("check", "dir:/")
+        _step("3. The question every gate asks: may this run?")
+        code = self._stage.show_folded("machine", "check", "dir:/")
         if code >= _USAGE:
             raise ServiceError("no package mirror answered, and the machine cannot be judged")
         if not self._verified():
@@ -141,7 +153,7 @@ class Story:
         return code
 
     def _verified(self) -> bool:
-        _say("5. Every decision is in the ledger, and the ledger can be checked:")
+        _step("5. Every decision is in the ledger, and the ledger can be checked:")
         return self._stage.show("ledger", "verify") == 0
 
     def _next(self, *commands: tuple[str, ...]) -> None:
@@ -152,3 +164,8 @@ class Story:
 
 def _say(text: str) -> None:
     click.secho(text, fg="cyan")
+
+
+def _step(text: str) -> None:
+    click.echo()
+    _say(text)
