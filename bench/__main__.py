@@ -1,7 +1,7 @@
 """`make bench`: whole commands, each as a ratio against a peer or the feature off, in one run.
 
 `python -m bench PART...` measures some parts only: bundle, start-up, debian, many-files,
-advisories.
+advisories, debian-facts.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from bench.advisories import counted, published
 from bench.bundle import verify_bundle
+from bench.debian_report import debian_facts
 from bench.images import debian_image, many_files_image
 from bench.measure import HEADER, SEALMARK, repeat
 from tests.support.publisher import Publisher
@@ -130,6 +131,7 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "debian": check_debian,
     "many-files": many_files,
     "advisories": update_advisories,
+    "debian-facts": debian_facts,
 }
 
 
