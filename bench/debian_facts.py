@@ -144,7 +144,11 @@ def older_names(here: Installed) -> set[str]:
 def listed(suite: str) -> dict[str, str] | None:
     """Return the newest version of each source in the index apt has of a suite; None without."""
     command = ["apt-get", "indextargets", "--format", "$(FILENAME)", "Created-By: Packages"]
-    names = _output([*command, f"Codename: {suite}", "Component: main"]).decode().split()
+    names = (
+        _output([*command, f"Codename: {suite}", "Component: main", "Origin: Debian"])
+        .decode()
+        .split()
+    )
     content = b"".join(_output(["/usr/lib/apt/apt-helper", "cat-file", name]) for name in names[:1])
     if not content:
         return None
