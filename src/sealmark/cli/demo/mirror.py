@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PROGRAMS = ("apt-get", "apt-cache", "dpkg-deb")
-_APT = Path("/etc/apt")
+APT = Path("/etc/apt")
 _SECONDS = 90
 _MADISON_CELLS = 3
 _SETTINGS = (
@@ -124,7 +124,7 @@ class Mirror:
         ]
 
 
-def open_mirror(directory: Path, apt: Path = _APT) -> Mirror | None:
+def open_mirror(directory: Path, apt: Path = APT) -> Mirror | None:
     """Return the mirrors that `apt` names, with fresh indexes; None where there are none."""
     if any(shutil.which(program) is None for program in _PROGRAMS):
         return None

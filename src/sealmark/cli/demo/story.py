@@ -8,7 +8,7 @@ import click
 
 from sealmark.cli.demo.applications import fetch
 from sealmark.cli.demo.image import USER, Recipe
-from sealmark.cli.demo.mirror import open_mirror
+from sealmark.cli.demo.mirror import APT, open_mirror
 from sealmark.cli.demo.stage import Stage
 from sealmark.errors import ServiceError
 
@@ -97,7 +97,8 @@ class Story:
             return False
         _say(f"   No fresh feed speaks for {', '.join(sorted(lacking))}; its signed package index")
         _say("   says which security updates there are, and their changelogs what for:")
-        asked = ("--for", self._stage.image("1.0"), "--apt", str(self._apt))
+        others = () if self._apt == APT else ("--apt", str(self._apt))
+        asked = ("--for", self._stage.image("1.0"), *others)
         failed = self._stage.show("advisories", "update", *asked)
         if failed:
             _say("   It did not answer either: its packages will be UNKNOWN.")
