@@ -16,7 +16,7 @@ from bench.advisories import counted, published
 from bench.bundle import verify_bundle
 from bench.debian_report import debian_facts
 from bench.images import debian_image, many_files_image
-from bench.measure import HEADER, SEALMARK, repeat
+from bench.measure import HEADER, PROCESSOR_HEADER, SEALMARK, repeat
 from tests.support.publisher import Publisher
 
 if TYPE_CHECKING:
@@ -116,9 +116,9 @@ def update_advisories(home: Path) -> None:
         print(f"* {name}: {counted(file)}")
     database = (home / "data" / "advisories.db").stat().st_size
     print(f"* the database made of them: {database / 1e6:.0f} MB\n")
-    print(HEADER)
+    print(PROCESSOR_HEADER)
     for figure in (peer, cold, same, one):
-        print(figure.row(peer))
+        print(figure.processor_row(peer))
 
 
 def _change(publisher: Publisher) -> None:

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One finished process: seconds and bytes."""
+    """One finished process: seconds by the clock and of a processor, bytes."""
 
     seconds: float
     peak: int
     status: int
+    processor: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +39,21 @@ class Figure:
     def megabytes(self) -> float:
         return max(run.peak for run in self.runs) / 1e6
 
+    @property
+    def processor(self) -> float:
+        return min(run.processor for run in self.runs)
+
+    def processor_row(self, against: Figure) -> str:
+        ratio = self.processor / against.processor
+        return f"| {self.name} | {self.processor:.1f} | {self.megabytes:.0f} | {ratio:.2f} |"
+
     def row(self, against: Figure | None = None) -> str:
         spread = f"{min(r.seconds for r in self.runs):.3f}-{max(r.seconds for r in self.runs):.3f}"
         ratio = f"{self.seconds / against.seconds:.2f}" if against else ""
         return f"| {self.name} | {self.seconds:.3f} | {spread} | {self.megabytes:.0f} | {ratio} |"
 
 
+PROCESSOR_HEADER = "| what | processor s | peak MB | ratio |\n|---|---|---|---|"
 HEADER = "| what | median s | min-max s | peak MB | ratio |\n|---|---|---|---|---|"
 
 
@@ -66,7 +76,8 @@ def run(command: Sequence[str], environment: dict[str, str] | None = None) -> Ru
         took = time.perf_counter() - started
     finally:
         os.close(nothing)
-    return Run(took, usage.ru_maxrss * 1024, os.waitstatus_to_exitcode(status))
+    processor = usage.ru_utime + usage.ru_stime
+    return Run(took, usage.ru_maxrss * 1024, os.waitstatus_to_exitcode(status), processor)
 
 
 def repeat(
