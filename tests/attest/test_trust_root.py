@@ -79,3 +79,15 @@ def test_members_are_counted(world: World, members: int) -> None:
             parse_trust_root(dump(root))
     else:
         assert parse_trust_root(dump(root)).logs == ()
+
+
+def test_a_log_may_sign_its_checkpoints_under_another_id(world: World) -> None:
+    root = world.trusted_root()
+    for log in root["tlogs"]:
+        log["checkpointKeyId"] = log["logId"]
+        log["logId"] = {"keyId": b64(b"another id, which entries name")}
+    trust = parse_trust_root(dump(root))
+    assert [log.key_hint for log in trust.logs] == [
+        world.rekor.log_id[:4],
+        world.rekor2.log_id[:4],
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from tests.support.sigstore.bundles import KINDS, as_version, dsse_bundle, messa
 from tests.support.sigstore.checking import ANYONE, NOW, changed, check, refusal, refused
 from tests.support.sigstore.rekor import Rekor, b64
 from tests.support.sigstore.tsa import TimestampAuthority
-from tests.support.sigstore.world import WHEN, World, statement
+from tests.support.sigstore.world import ARTIFACT, WHEN, World, statement
 
 from sealmark.attest.identity import AllOf, AnyOf, Exactly, Says, Under
 from sealmark.attest.keys import VerificationKey
@@ -343,3 +344,17 @@ def test_a_promise_is_enough_for_version_0_1_alone(world: World) -> None:
     bundle["mediaType"] = bundle["mediaType"].replace("0.2", "0.1")
     entry_of(bundle)["inclusionPromise"] = None
     refused(PARSE, "inclusionPromise", bundle, world)
+
+
+def test_digests_of_unknown_algorithms_neither_help_nor_hurt(world: World) -> None:
+    digest = {"sha256": sha256(ARTIFACT).hexdigest(), "dirHash": "h1:47DEQpj8HBSa+/TI="}
+    check(dsse_bundle(world, payload=statement(subject=[{"digest": digest}])), world)
+    del digest["sha256"]
+    alone = dsse_bundle(world, payload=statement(subject=[{"digest": digest}]))
+    refused(SUBJECT, "subject", alone, world)
+
+
+def test_a_subject_with_one_right_and_one_wrong_digest_is_refused(world: World) -> None:
+    digest = {"sha256": sha256(ARTIFACT).hexdigest(), "sha512": "00" * 64}
+    bundle = dsse_bundle(world, payload=statement(subject=[{"digest": digest}]))
+    refused(SUBJECT, "subject", bundle, world)

@@ -92,7 +92,13 @@ def test_the_token_goes_to_the_certificate_authority_alone(
 @pytest.mark.parametrize("path", ["/api/v2/signingCert", "/stamp", "/api/v2/log/entries"])
 @pytest.mark.parametrize(
     "answer",
-    [(500, b"no"), (302, b""), (200, b"{}"), (200, b"[" * 100_000), (200, b"{}" * 3_000_000)],
+    [
+        (500, b"no"),
+        (302, b""),
+        (200, b"{}"),
+        (200, b"[" * 100_000),
+        (200, b"{}" * 3_000_000),
+    ],
 )
 def test_a_service_that_fails_leaves_no_bundle(
     folder: Path,
@@ -106,6 +112,14 @@ def test_a_service_that_fails_leaves_no_bundle(
     assert sign(folder, base, 2) in (1, 4, 5)
     assert not (folder / "bundle.json").exists()
     assert TOKEN not in capsys.readouterr().err
+
+
+def test_a_token_that_is_echoed_is_not_printed(
+    folder: Path, base: str, services: Services, capsys: pytest.CaptureFixture[str]
+) -> None:
+    services.failing["/api/v2/signingCert"] = (403, b"do not like " + TOKEN.encode())
+    assert sign(folder, base, 2) == 5
+    assert "status 403: do not like [the token]" in capsys.readouterr().err
 
 
 def test_a_bundle_that_the_trust_root_does_not_support_is_not_handed_out(
@@ -122,6 +136,39 @@ def test_a_statement_that_is_none_is_refused_before_anything_is_logged(
 ) -> None:
     assert sign(folder, base, 2, "--in-toto") == 4
     assert not any("log" in path for path, _ in services.asked)
+
+
+def test_a_bundle_that_cannot_be_written_is_said(
+    folder: Path, base: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "signing.json").write_bytes(dump(signing_config(base, 2)))
+    named = ["--trusted-root", str(folder / "root.json"), "--bundle", str(folder / "no/where")]
+    options = ["--signing-config", str(folder / "signing.json"), "--identity-token", TOKEN]
+    command = ["conformance", "sign-bundle", *named, *options, str(folder / "a.txt")]
+    assert run(command) == 3
+    assert "No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"mediaType": "another"}, "mediaType"),
+        ({"caUrls": []}, "certificate authority"),
+        ({"tsaConfig": {"selector": "EXACT", "count": 2}}, "time-stamping authority"),
+        ({"rekorTlogConfig": {"selector": "SOME"}}, "selector"),
+        ({"rekorTlogUrls": [{"url": "https://log.example", "majorApiVersion": 3}]}, "validFor"),
+    ],
+)
+def test_a_signing_configuration_that_does_not_do_is_refused(
+    folder: Path, change: dict[str, object], what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = {**signing_config("https://example.invalid", 2), **change}
+    (folder / "signing.json").write_bytes(dump(config))
+    named = ["--trusted-root", str(folder / "root.json"), "--bundle", str(folder / "b.json")]
+    options = ["--signing-config", str(folder / "signing.json"), "--identity-token", TOKEN]
+    command = ["conformance", "sign-bundle", *named, *options, str(folder / "a.txt")]
+    assert run(command) in (3, 4)
+    assert what in capsys.readouterr().err
 
 
 def test_a_token_is_not_sent_in_the_clear(folder: Path, services: Services) -> None:

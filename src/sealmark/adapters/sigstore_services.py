@@ -126,8 +126,10 @@ class SigstoreServices:
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise ServiceError(f"{url}: {error or type(error).__name__}") from None
         if answer.status not in (200, 201):
-            said = answer.body[:200].decode("utf-8", "replace")
-            raise ServiceError(f"{url}: status {answer.status}: {said}")
+            said = answer.body[:MAX_ANSWER_BYTES].decode("utf-8", "replace")
+            secret = headers.get("Authorization", "").removeprefix("Bearer ")
+            said = said.replace(secret, "[the token]") if secret else said
+            raise ServiceError(f"{url}: status {answer.status}: {said[:200]}")
         return answer.body
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sealmark.attest.artifact import ALGORITHMS
 from sealmark.attest.fields import FieldError, Message, decode_json
 from sealmark.attest.steps import SUBJECT, RefusedError
 
@@ -95,7 +96,8 @@ def _subject(value: Any, path: str) -> Subject:
     if not isinstance(digests, dict) or not digests:
         raise FieldError(f"{path}.digest", "expected digests")
     for algorithm, digest in digests.items():
-        if not isinstance(digest, str) or not _HEX.fullmatch(digest):
+        # Only some algorithms spell their digests in hex (in-toto, DigestSet).
+        if not isinstance(digest, str) or (algorithm in ALGORITHMS and not _HEX.fullmatch(digest)):
             raise FieldError(f"{path}.digest.{algorithm[:40]}", "expected lower-case hex")
     return Subject(message.optional_text("name"), tuple(digests.items()))
 

@@ -50,6 +50,7 @@ class TrustedLog:
     """A transparency or certificate log: its id, key, and when the key spoke for it."""
 
     log_id: bytes
+    checkpoint_id: bytes
     host: str
     key: VerificationKey
     window: Window
@@ -57,7 +58,7 @@ class TrustedLog:
     @property
     def key_hint(self) -> bytes:
         """What stands before its signatures in signed notes."""
-        return self.log_id[:4]
+        return self.checkpoint_id[:4]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,11 @@ def _log(log: Message) -> TrustedLog:
         public = VerificationKey.load(key.data("rawBytes"), key.text("keyDetails"))
     except KeyMaterialError as error:
         raise FieldError(key.path, str(error)) from None
+    log_id = log.message("logId", "keyId").data("keyId")
+    named = log.has("checkpointKeyId")
     return TrustedLog(
-        log_id=log.message("logId", "keyId").data("keyId"),
+        log_id=log_id,
+        checkpoint_id=log.message("checkpointKeyId", "keyId").data("keyId") if named else log_id,
         host=_host(log),
         key=public,
         window=read_window(key) if key.has("validFor") else Window(),
@@ -121,8 +125,9 @@ def log_id_of(key: VerificationKey) -> bytes:
 
 
 def _host(log: Message) -> str:
+    url = log.optional_text("baseUrl")
     try:
-        return urlsplit(log.optional_text("baseUrl")).hostname or ""
+        return urlsplit(url if "://" in url else f"//{url}").hostname or ""
     except ValueError:
         raise FieldError(log.at("baseUrl"), "not a URL") from None
 

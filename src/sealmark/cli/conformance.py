@@ -5,9 +5,10 @@ https://github.com/sigstore/sigstore-conformance/blob/main/docs/cli_protocol.md
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 import click
 
@@ -15,6 +16,8 @@ from sealmark.attest.artifact import ALGORITHMS, Artifact
 from sealmark.errors import UnreadableError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from sealmark.attest.identity import Identity, IdentityPolicy
     from sealmark.attest.keys import VerificationKey
     from sealmark.attest.sign import Signed, Signer
@@ -24,6 +27,7 @@ if TYPE_CHECKING:
 
 MAX_FILE_BYTES = 64_000_000
 _SHA256 = "sha256:"
+_Parsed = TypeVar("_Parsed")
 _path = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -107,7 +111,7 @@ def sign_bundle(
     with SigstoreServices() as services:
         made = sign_keyless(services, config, identity_token, sign, now)
     verified = _verify_own(made, content, _trust(trusted_root, staging), in_toto)
-    bundle.write_bytes(made)
+    _write(bundle, made)
     click.echo("\n".join(_report(verified)))
 
 
@@ -140,7 +144,7 @@ def _config(path: Path | None, staging: bool) -> SigningConfig:
     from sealmark.attest.signing_config import parse_signing_config
 
     if path is not None:
-        return parse_signing_config(_read(path))
+        return _parsed(path, parse_signing_config)
     return staging_signing() if staging else public_good_signing()
 
 
@@ -153,7 +157,7 @@ def _signer(
     if key is not None:
         if name or issuer:
             raise UsageError("--key and --certificate-identity exclude each other")
-        return VerificationKey.load(_read(key))
+        return _parsed(key, VerificationKey.load)
     if not name or not issuer:
         raise UsageError("name --key, or both --certificate-identity and --certificate-oidc-issuer")
     return Exactly(name, issuer)
@@ -164,7 +168,7 @@ def _trust(path: Path | None, use_staging: bool) -> TrustRoot:
     from sealmark.attest.trust_root import parse_trust_root
 
     if path is not None:
-        return parse_trust_root(_read(path))
+        return _parsed(path, parse_trust_root)
     return staging() if use_staging else public_good()
 
 
@@ -181,6 +185,22 @@ def _artifact(text: str) -> Artifact:
         return Artifact.of_stream(file)
 
 
+def _parsed(path: Path, parse: Callable[[bytes], _Parsed]) -> _Parsed:
+    """Parse a file; what is wrong with it is said of the file."""
+    data = _read(path)
+    try:
+        return parse(data)
+    except UnreadableError as error:
+        raise UnreadableError(f"{path}: {error}") from None
+
+
+def _write(path: Path, data: bytes) -> None:
+    try:
+        path.write_bytes(data)
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}") from None
+
+
 def _read(path: Path) -> bytes:
     with _opened(path) as file:
         data = file.read(MAX_FILE_BYTES + 1)
@@ -189,9 +209,12 @@ def _read(path: Path) -> bytes:
     return data
 
 
-def _opened(path: Path) -> BinaryIO:
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that the user named; trouble while it is read is its trouble, too."""
     try:
-        return path.open("rb")
+        with path.open("rb") as file:
+            yield file
     except (OSError, ValueError) as error:
         raise UnreadableError(f"{path}: {getattr(error, 'strerror', error)}") from None
 
