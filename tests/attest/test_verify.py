@@ -296,6 +296,21 @@ def test_a_bundle_that_is_not_logged_is_refused(world: World) -> None:
     refused(LOG, "tlogEntries", bundle, world, signer=key_of(world))
 
 
+def test_a_keys_bundle_needs_no_log_where_the_trust_root_names_none(world: World) -> None:
+    nobody = {"mediaType": world.trusted_root()["mediaType"]}
+    bundle = message_bundle(world, key=True)
+    refused(TIME, "logId", bundle, world, root=nobody, signer=key_of(world))
+    bundle[MATERIAL] = {"publicKey": {"hint": "any"}}
+    assert check(bundle, world, root=nobody, signer=key_of(world)).logged == ()
+
+
+def test_a_certificates_bundle_needs_a_log_whatever_the_trust_root_names(world: World) -> None:
+    root = {**world.trusted_root(), "tlogs": []}
+    bundle = message_bundle(world, "0.0.2")
+    bundle[MATERIAL]["tlogEntries"] = []
+    refused(LOG, "tlogEntries", bundle, world, root=root)
+
+
 def test_a_signature_that_does_not_hold_is_refused(world: World) -> None:
     other = World(world.ct_log, world.rekor, world.rekor2, world.tsa)
     other.fulcio = world.fulcio

@@ -163,8 +163,12 @@ def _logged(
     signer: _Signer,
     times: tuple[TrustedTime, ...],
 ) -> tuple[LoggedAt, ...]:
-    """Step 5: all entries the claim brings must hold and be about this claim."""
-    if not claim.entries and not expectation.unsafe_without_log:
+    """Step 5: all entries the claim brings must hold and be about this claim.
+
+    There must be one, but for a key's claim where the trust root names no log at all.
+    """
+    demanded = bool(trust.logs) or claim.certificate is not None
+    if not claim.entries and demanded and not expectation.unsafe_without_log:
         raise RefusedError(LOG, "verificationMaterial.tlogEntries", "there is none")
     signed = Signed(claim, signer.key, expectation.artifact)
     logged = []
