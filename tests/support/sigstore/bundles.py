@@ -87,7 +87,8 @@ def _body(
     public = world.key.public_key()
     block = b64(certificate.public_bytes(Encoding.PEM) if certificate else pem(public))
     hashed = {"algorithm": "sha256", "value": hashlib.sha256(payload).hexdigest()}
-    verifier: dict[str, Any] = {"keyDetails": "PKIX_ECDSA_P256_SHA_256"}
+    # Some clients write keyDetails, some do not.
+    verifier: dict[str, Any] = {"keyDetails": "PKIX_ECDSA_P256_SHA_256"} if certificate else {}
     if certificate:
         verifier["x509Certificate"] = {"rawBytes": b64(certificate.public_bytes(Encoding.DER))}
     else:
