@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from base64 import b64decode
 from datetime import timedelta
 from hashlib import sha256
@@ -154,6 +155,29 @@ def test_a_time_stamp_of_an_unknown_authority_is_refused(world: World) -> None:
     stranger = World(world.ct_log, world.rekor, world.rekor2, TimestampAuthority(), world.key)
     stranger.fulcio = world.fulcio
     refused(TIME, "rfc3161Timestamps[0]", message_bundle(stranger, "0.0.2"), world)
+
+
+def test_time_stamps_say_nothing_where_no_authority_is_named(world: World) -> None:
+    root = {**world.trusted_root(), "timestampAuthorities": []}
+    verified = check(message_bundle(world, stamps=1), world, root=root)
+    assert [time.source for time in verified.times] == ["log"]
+    alone = message_bundle(world, "0.0.2", stamps=1)
+    assert "says when" in refused(TIME, MATERIAL, alone, world, root=root)
+
+
+@pytest.mark.parametrize("logged", [statement(), statement(predicate={})])
+def test_an_intoto_entry_may_hold_the_payload_and_then_it_must_be_ours(
+    world: World, logged: bytes
+) -> None:
+    bundle = dsse_bundle(world, ("intoto", "0.0.2"), key=True)
+    body = json.loads(b64decode(entry_of(bundle)["canonicalizedBody"]))
+    body["spec"]["content"]["envelope"]["payload"] = b64(b64(logged).encode())
+    bundle[MATERIAL]["tlogEntries"] = [world.rekor.entry(body, WHEN)]
+    if logged == statement():
+        check(bundle, world, signer=key_of(world))
+    else:
+        why = refused(LOG, "canonicalizedBody", bundle, world, signer=key_of(world))
+        assert "another payload" in why
 
 
 def test_a_time_stamp_authority_borrows_no_window(world: World) -> None:

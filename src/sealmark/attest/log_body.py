@@ -115,11 +115,10 @@ def _intoto_v2(body: Message, signed: Signed) -> None:
     if not isinstance(claimed, Envelope):
         raise FieldError("kind", "such entries are about DSSE envelopes")
     _same(envelope, envelope.text("payloadType") == claimed.payload_type, "payload type")
+    if envelope.has("payload"):
+        _same(envelope, _twice(envelope, "payload") == claimed.payload, "payload")
     signature = _only(envelope, "sig", "publicKey", "keyid")
-    # Base64 of base64: Rekor logs the envelope's text, which has it encoded already.
-    inner = signature.data("sig").decode("ascii", "replace")
-    same = base64_bytes(inner, signature.at("sig")) == claimed.signature
-    _same(signature, same, "signature")
+    _same(signature, _twice(signature, "sig") == claimed.signature, "signature")
     _same(signature, signed.is_verifier_pem(signature.data("publicKey")), "key")
 
 
@@ -133,6 +132,11 @@ def _dsse_v2(body: Message, signed: Signed) -> None:
     spec = body.message("spec", "dsseV002").message("dsseV002", "payloadHash", "signatures")
     _same(spec, signed.is_payload(*_v2_digest(spec, "payloadHash")), "payload")
     _v2_signature(_only(spec, *_V2_SIGNATURE), signed)
+
+
+def _twice(message: Message, name: str) -> bytes:
+    """Base64 of base64: Rekor logs the envelope's text, which has it encoded already."""
+    return base64_bytes(message.data(name).decode("ascii", "replace"), message.at(name))
 
 
 def _v2_digest(spec: Message, name: str) -> tuple[str, bytes]:
