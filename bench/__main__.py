@@ -1,7 +1,7 @@
 """`make bench`: whole commands, each as a ratio against a peer or the feature off, in one run.
 
-`python -m bench PART...` measures some parts only: bundle, start-up, debian, many-files,
-advisories, debian-facts.
+`python -m bench PART...` measures some parts only: bundle, start-up, debian, layers,
+many-files, advisories, debian-facts.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bench.advisories import counted, published
 from bench.bundle import verify_bundle
 from bench.debian_report import debian_facts
-from bench.images import debian_image, many_files_image
+from bench.images import debian_image, layered_image, many_files_image
 from bench.measure import HEADER, PROCESSOR_HEADER, SEALMARK, repeat
 from tests.support.publisher import Publisher
 
@@ -54,6 +54,31 @@ def check_debian(home: Path) -> None:
     print(HEADER)
     for figure in (peer, start, cold, cached):
         print(figure.row(peer))
+
+
+_ONE_BY_ONE = (
+    "import sealmark.cli.wiring as wiring\n"
+    "from sealmark.cli.main import main\n"
+    "wiring.LAYERS_AT_ONCE = 1\n"
+    "main()\n"
+)
+
+
+def check_layers(home: Path, count: int = 4) -> None:
+    layout = layered_image(count)
+    size = sum(blob.stat().st_size for blob in (layout / "blobs" / "sha256").iterdir())
+    check = ["check", "--no-cache", "--home", str(home), f"oci:{layout}:bench"]
+    alone = repeat(
+        "check, one layer at a time",
+        [sys.executable, "-c", _ONE_BY_ONE, *check],
+        times=9,
+        expect=(0, 1, 2),
+    )
+    together = repeat("check", [SEALMARK, *check], times=9, expect=(0, 1, 2))
+    print(f"\n{count} gzip layers of {size / 1e6:.0f} MB together\n")
+    print(HEADER)
+    for figure in (alone, together):
+        print(figure.row(alone))
 
 
 def start_up(_: Path) -> None:
@@ -129,6 +154,7 @@ PARTS: dict[str, Callable[[Path], None]] = {
     "bundle": verify_bundle,
     "start-up": start_up,
     "debian": check_debian,
+    "layers": check_layers,
     "many-files": many_files,
     "advisories": update_advisories,
     "debian-facts": debian_facts,

@@ -9,8 +9,12 @@ import subprocess
 import sys
 import tarfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.support.layout import write_image, write_layer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KEPT = Path(".bench")
 
@@ -49,4 +53,24 @@ def many_files_image(count: int) -> Path:
 
     layer = write_layer(layout, f"COPY {count} files", fill)
     write_image(layout, "bench", [layer], "amd64", "65532")
+    return layout
+
+
+def layered_image(layers: int) -> Path:
+    """Return the layout of the interpreter's own files, dealt out to layers, tag `bench`."""
+    layout = KEPT / f"layers-{layers}"
+    if (layout / "index.json").exists():
+        return layout
+    layout.mkdir(parents=True, exist_ok=True)
+    files = sorted(path for path in Path(sys.base_prefix).rglob("*") if path.is_file())
+
+    def deal(number: int) -> Callable[[tarfile.TarFile], None]:
+        def fill(archive: tarfile.TarFile) -> None:
+            for path in files[number::layers]:
+                archive.add(path, f"{number}/{path.relative_to(sys.base_prefix)}")
+
+        return fill
+
+    made = [write_layer(layout, f"COPY part {n}", deal(n)) for n in range(layers)]
+    write_image(layout, "bench", made, "amd64", "65532")
     return layout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack, contextmanager
+from threading import Lock
 from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class _Watched:
         self._stream = stream
         self._shown = shown
         self._progress: Progress | None = None
+        self._beginning = Lock()
 
     def manifest(self, descriptor: Descriptor | None) -> RawManifest:
         """Return manifest bytes."""
@@ -45,16 +47,22 @@ class _Watched:
     @contextmanager
     def blob(self, descriptor: Descriptor) -> Iterator[Iterator[bytes]]:
         """Open a blob, and show how much of it was read."""
-        if self._progress is None:
-            self._progress = self._shown.enter_context(_bars(self._stream))
+        progress = self._begun()
         number = self._digests.index(descriptor.digest) + 1
         name = f"layer {number} of {len(self._digests)}"
-        task = self._progress.add_task(name, total=descriptor.size)
+        task = progress.add_task(name, total=descriptor.size)
         try:
             with self._source.blob(descriptor) as chunks:
-                yield _counted(chunks, self._progress, task)
+                yield _counted(chunks, progress, task)
         finally:
-            self._progress.remove_task(task)
+            progress.remove_task(task)
+
+    def _begun(self) -> Progress:
+        """Return the bars; layers are read by several threads."""
+        with self._beginning:
+            if self._progress is None:
+                self._progress = self._shown.enter_context(_bars(self._stream))
+            return self._progress
 
 
 def _counted(chunks: Iterator[bytes], progress: Progress, task: TaskID) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sealmark.adapters.layer_cache import NoCache, open_cache
+from sealmark.adapters.side_by_side import SideBySide
 from sealmark.artifact.digest import Digest
 from sealmark.artifact.image import load_image
 from sealmark.artifact.platform import Platform, machine_platform
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from sealmark.cli.state import State
     from sealmark.evidence.inventory import Inventory
     from sealmark.evidence.vulnerability import Vulnerabilities
+
+LAYERS_AT_ONCE = 2
+"""As many as the smallest machines have cores; more were no faster (docs/benchmarks.md)."""
 
 
 def clock() -> datetime:
@@ -76,7 +80,8 @@ def take_evidence(
     with open_source(named, options) as source:
         image = load_image(source, wanted, chosen=options.platform is not None)
         with watched(source, image, sys.stderr) as seen:
-            looked = look(image, seen, cache)
+            reading = SideBySide(seen, LAYERS_AT_ONCE)
+            looked = look(image, reading, cache, reading.each)
     return Evidence(
         subject=Subject(kind="image", digest=str(image.digest), platform=str(image.platform)),
         inventory=looked.inventory,

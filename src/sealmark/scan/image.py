@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -27,7 +27,7 @@ from sealmark.scan.secrets import redact
 from sealmark.scan.settings import RawSettings, read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sealmark.artifact.digest import Digest
     from sealmark.artifact.image import Image, ImageLayer
@@ -79,6 +79,23 @@ class _Reading:
         self.facts[entry.path] = refuse(entry.path, why)
 
 
+class Each(Protocol):
+    """How the same is done to several layers: one after the other, or side by side."""
+
+    def __call__(
+        self, read: Callable[[ImageLayer], _Scanned], layers: Sequence[ImageLayer], /
+    ) -> Sequence[_Scanned]:
+        """Return what `read` makes of each layer, in order; raise what one of them raised."""
+        ...
+
+
+def one_by_one(
+    read: Callable[[ImageLayer], _Scanned], layers: Sequence[ImageLayer], /
+) -> Sequence[_Scanned]:
+    """Read layers one after the other."""
+    return [read(layer) for layer in layers]
+
+
 @dataclass(frozen=True, slots=True)
 class Looked:
     """What looking inside an image found."""
@@ -87,9 +104,12 @@ class Looked:
     settings: Settings
 
 
-def look(image: Image, source: ImageSource, cache: LayerCache) -> Looked:
-    """Take the inventory of `image`. Raises UnreadableError when a layer is not what it says."""
-    scanned = _scan(image.layers, source, cache)
+def look(image: Image, source: ImageSource, cache: LayerCache, each: Each = one_by_one) -> Looked:
+    """Take the inventory of `image`. Raises UnreadableError when a layer is not what it says.
+
+    `each` is how layers are read that the cache does not have; the rim may have threads for it.
+    """
+    scanned = _scan(image.layers, source, cache, each)
     root = RootFs(tuple(one.table for one in scanned))
     visible = list(_visible(root, scanned))
     seen = frozenset(path for _, path, _ in visible)
@@ -110,28 +130,34 @@ def look(image: Image, source: ImageSource, cache: LayerCache) -> Looked:
     return Looked(inventory, read_settings(raw, user_ids(visible)))
 
 
-def _scan(layers: Sequence[ImageLayer], source: ImageSource, cache: LayerCache) -> list[_Scanned]:
-    """Read each layer once, however often an image lists it."""
+def _scan(
+    layers: Sequence[ImageLayer], source: ImageSource, cache: LayerCache, each: Each
+) -> list[_Scanned]:
+    """Take each layer from the cache, or read it once, however often an image lists it."""
     found: dict[tuple[str, str], _Scanned] = {}
+    missing: dict[tuple[str, str], ImageLayer] = {}
     for layer in layers:
         same = (_key(layer), str(layer.diff_id))
-        if same not in found:
-            found[same] = _scanned(layer, source, cache)
+        if same in found or same in missing:
+            continue
+        kept = _from_cache(cache.get(same[0]), layer.diff_id)
+        if kept is None:
+            missing[same] = layer
+        else:
+            found[same] = kept
+    read = each(lambda layer: _read(layer, source, cache), tuple(missing.values()))
+    found |= zip(missing, read, strict=True)
     return [found[_key(layer), str(layer.diff_id)] for layer in layers]
 
 
-def _scanned(layer: ImageLayer, source: ImageSource, cache: LayerCache) -> _Scanned:
-    key = _key(layer)
-    found = _from_cache(cache.get(key), layer.diff_id)
-    if found is not None:
-        return found
+def _read(layer: ImageLayer, source: ImageSource, cache: LayerCache) -> _Scanned:
     reading = _Reading()
     with source.blob(layer.descriptor) as chunks:
         table = read_layer(chunks, layer.descriptor, layer.diff_id, reading, DEFAULT_LIMITS)
     facts = {path: fact for path, fact in reading.facts.items() if _is_file(table, path)}
     links = tuple(path for path in reading.links if _is_file(table, path))
     entry = _Kept(str(layer.diff_id), memoryview(table.dump()), facts, links)
-    cache.put(key, msgspec.msgpack.encode(entry))
+    cache.put(_key(layer), msgspec.msgpack.encode(entry))
     return _Scanned(table, facts, links)
 
 
