@@ -61,13 +61,18 @@ def acknowledged(name: str, lines: list[str]) -> dict[int, bytes]:
     return promised
 
 
-def kill_after(writer: subprocess.Popen[str], seconds: float) -> list[str]:
+def kill_after(writer: subprocess.Popen[str], promises: int, seconds: float) -> list[str]:
+    """Kill a writer some time after so many promises; return all the whole lines it wrote."""
     assert writer.stdout is not None
     assert writer.stdout.readline() == "ready\n"
+    lines = [writer.stdout.readline() for _ in range(promises)]
     time.sleep(seconds)
     writer.send_signal(signal.SIGKILL)
-    output, _ = writer.communicate(timeout=60)
-    return [line for line in output.splitlines(keepends=True) if line.endswith("\n")]
+    # Not communicate(): it does not see what readline() has read ahead.
+    lines += writer.stdout.readlines()
+    writer.wait(timeout=60)
+    writer.stdout.close()
+    return [line for line in lines if line.endswith("\n")]
 
 
 def kill_writers(root: Path, kills: int, seed: int) -> None:
@@ -77,7 +82,8 @@ def kill_writers(root: Path, kills: int, seed: int) -> None:
     for kill in range(kills):
         name = f"writer-{kill}"
         writer = start(WRITER, str(root), name, "1000000")
-        promised |= acknowledged(name, kill_after(writer, random.uniform(0, 0.06)))
+        lines = kill_after(writer, kill % 3, random.uniform(0, 0.06))
+        promised |= acknowledged(name, lines)
         entries = oracle.check_log(files_under(root), ledger.verifier_key.public)
         assert all(entries[index] == entry for index, entry in promised.items())
         assert check(root, ledger.verifier_key).ok
