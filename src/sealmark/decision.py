@@ -60,10 +60,11 @@ class Remedy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The change that helps.
 
     `kind` is one of upgrade (a component, to version `to`), rebase (the base image), remove,
-    configure (an image setting), update-advisories, or none. `clears` lists the ids it clears.
+    configure (an image setting), update-advisories, sign, or none. `clears` lists the ids it
+    clears.
     """
 
-    kind: Literal["upgrade", "rebase", "remove", "configure", "update-advisories", "none"]
+    kind: Literal["upgrade", "rebase", "remove", "configure", "update-advisories", "sign", "none"]
     text: str
     target: str | None = None
     to: str | None = None

@@ -20,10 +20,13 @@ from sealmark.artifact.manifest import (
 from sealmark.artifact.platform import Platform
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from sealmark.artifact.manifest import Descriptor
     from sealmark.artifact.source import ImageSource
 
 _DEEPEST_INDEX = 3
+_MOST_PLATFORMS = 64
 _SHELL = re.compile(r"^(?:RUN (?:\|[0-9]+ .*?)?)?/bin/sh -c (#\(nop\)\s*)?", re.DOTALL)
 
 
@@ -38,13 +41,17 @@ class ImageLayer:
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """One platform's image, every document of which had the digest it was named by."""
+    """One platform's image, every document of which had the digest it was named by.
+
+    `manifests` are what led to it: the indexes from the outside in, its own manifest last.
+    """
 
     digest: Digest
     platform: Platform
     config: ImageConfig
     layers: tuple[ImageLayer, ...]
     annotations: dict[str, str] = field(default_factory=dict)
+    manifests: tuple[RawManifest, ...] = ()
 
 
 def load_image(source: ImageSource, wanted: Platform, *, chosen: bool) -> Image:
@@ -53,16 +60,35 @@ def load_image(source: ImageSource, wanted: Platform, *, chosen: bool) -> Image:
     `chosen` says that somebody asked for this platform, so that a single image for another one is
     an error too. Raises UnreadableError for bytes that are not what was promised.
     """
-    raw = source.manifest(None)
-    manifest = parse_manifest(raw)
+    raws = [source.manifest(None)]
+    manifest = parse_manifest(raws[0])
     for _ in range(_DEEPEST_INDEX):
         if isinstance(manifest, Manifest):
-            return _image(source, raw, manifest, wanted if chosen else None)
-        raw = _checked(source, _select(manifest, wanted))
-        manifest = parse_manifest(raw)
+            return _image(source, raws, manifest, wanted if chosen else None)
+        raws.append(_checked(source, _select(manifest, wanted)))
+        manifest = parse_manifest(raws[-1])
     if isinstance(manifest, Manifest):
-        return _image(source, raw, manifest, wanted)
+        return _image(source, raws, manifest, wanted)
     raise ManifestError(f"indexes are nested deeper than {_DEEPEST_INDEX}")
+
+
+def child_manifests(
+    source: ImageSource, raw: RawManifest
+) -> Iterator[tuple[Platform, RawManifest]]:
+    """Yield the manifests that an index lists for platforms, each checked; none for an image.
+
+    What is for the platform `unknown` (attestations of builders) is no image and left out.
+    Raises ManifestError for an index that lists very many.
+    """
+    manifest = parse_manifest(raw)
+    if not isinstance(manifest, Index):
+        return
+    listed = [one for one in manifest.manifests if one.platform and one.platform.os != "unknown"]
+    if len(listed) > _MOST_PLATFORMS:
+        raise ManifestError(f"the index lists {len(listed)} images, more than {_MOST_PLATFORMS}")
+    for one in listed:
+        if one.platform:
+            yield one.platform, _checked(source, one)
 
 
 def _select(index: Index, wanted: Platform) -> Descriptor:
@@ -82,7 +108,7 @@ def _checked(source: ImageSource, descriptor: Descriptor) -> RawManifest:
 
 
 def _image(
-    source: ImageSource, raw: RawManifest, manifest: Manifest, wanted: Platform | None
+    source: ImageSource, raws: Sequence[RawManifest], manifest: Manifest, wanted: Platform | None
 ) -> Image:
     config = parse_config(_config_bytes(source, manifest.config))
     platform = Platform(config.os or "linux", config.architecture, config.variant)
@@ -96,11 +122,12 @@ def _image(
     lines = _instructions(config, len(diff_ids))
     layers = zip(manifest.layers, diff_ids, lines, strict=True)
     return Image(
-        raw.digest,
+        raws[-1].digest,
         platform,
         config,
         tuple(ImageLayer(blob, Digest.parse(diff), line) for blob, diff, line in layers),
         manifest.annotations,
+        tuple(raws),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -25,6 +25,7 @@ class ImageSource(Protocol):
         ...
 
 
+@runtime_checkable
 class ReferrerSource(ImageSource, Protocol):
     """A place that also knows what refers to an image; `artifact/referrers.py` reads its lists."""
 

@@ -19,6 +19,18 @@ class MessageSignature:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedPayload:
+    """A signature over a payload that names the artifact: cosign's simple signing."""
+
+    payload: bytes
+    signature: bytes
+
+    def signed_bytes(self) -> bytes:
+        """Return what the signature is over: the payload as it is."""
+        return self.payload
+
+
+@dataclass(frozen=True, slots=True)
 class InclusionProof:
     """A path from the entry to a root, and the log's signed word for that root."""
 
@@ -46,20 +58,22 @@ class LogEntry:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A Sigstore bundle, parsed. `raw` is the bundle as it came.
+    """A Sigstore bundle or one of cosign's layers, parsed. `raw` is the bundle as it came.
 
     `certificate` is DER and whoever wrote the bundle chose it; where there is none, the claim is
     by a key that the verifier must know. `others` are the further certificates that bundles before
-    v0.3 may carry; no trust rests on them.
+    v0.3 may carry; no trust rests on them. `stamped` is what time stamps are over, where that is
+    not the signature: cosign's layers stamp the whole envelope.
     """
 
     raw: bytes
     version: str
-    content: Envelope | MessageSignature
+    content: Envelope | MessageSignature | SignedPayload
     certificate: bytes | None
     others: tuple[bytes, ...]
     entries: tuple[LogEntry, ...]
     timestamps: tuple[bytes, ...]
+    stamped: bytes | None = None
 
     @property
     def signature(self) -> bytes:

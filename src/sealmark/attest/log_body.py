@@ -15,6 +15,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from sealmark.attest.bundle import HASH_NAMES
+from sealmark.attest.claim import MessageSignature
 from sealmark.attest.dsse import Envelope
 from sealmark.attest.fields import FieldError, Message, base64_bytes, decode_json
 from sealmark.attest.keys import KeyMaterialError, VerificationKey
@@ -47,7 +48,7 @@ class Signed:
     def is_message(self, algorithm: str, digest: bytes) -> bool:
         """Tell whether this is the digest of the bytes that the signature is over."""
         content = self.claim.content
-        if isinstance(content, Envelope):
+        if not isinstance(content, MessageSignature):
             return _hash(algorithm, content.signed_bytes()) == digest
         return self.artifact.digests.get(algorithm) == digest
 

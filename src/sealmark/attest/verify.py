@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING
 
 from sealmark.attest.certificate import Certificate, CertificateError
 from sealmark.attest.chain import find_authority
-from sealmark.attest.claim import MessageSignature
+from sealmark.attest.claim import MessageSignature, SignedPayload
+from sealmark.attest.dsse import Envelope
 from sealmark.attest.fields import FieldError
 from sealmark.attest.identity import Identity, IdentityPolicy, read_identity
 from sealmark.attest.keys import VerificationKey
 from sealmark.attest.log_body import Signed, check_body
 from sealmark.attest.sct import check_scts
+from sealmark.attest.signed_repository import check_name, check_payload
 from sealmark.attest.statement import Statement, check_subject, parse_statement
 from sealmark.attest.steps import CHAIN, IDENTITY, LOG, SIGNATURE, SUBJECT, TIME, RefusedError
 from sealmark.attest.timestamp import timestamp_time
@@ -26,11 +28,13 @@ from sealmark.attest.transparency import check_entry, promised_time
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from sealmark.artifact.repository import ImageName
     from sealmark.attest.artifact import Artifact
     from sealmark.attest.claim import Claim
     from sealmark.attest.trust_root import TrustRoot
 
 CLOCK_SKEW = timedelta(minutes=5)
+_SIGNATURE_FIELDS = {Envelope: "dsseEnvelope.signatures", SignedPayload: "payload.signature"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +42,14 @@ class Expectation:
     """What a caller demands: about which artifact, and signed by whom.
 
     `signer` is a key, or a policy about certificates' identities; a claim of the other kind is
-    refused. What is not demanded must be said: every part that is waived has its own name.
+    refused. `repository` is where the artifact was found, None if it came without a name; a claim
+    that was signed for another one is refused. What is not demanded must be said: every part that
+    is waived has its own name.
     """
 
     artifact: Artifact
     signer: VerificationKey | IdentityPolicy
+    repository: ImageName | None = None
     unsafe_without_log: bool = False
     unsafe_without_sct: bool = False
 
@@ -67,7 +74,8 @@ class LoggedAt:
 class Verified:
     """Evidence: these bytes were signed by this signer, seen at these times, logged there.
 
-    `statement` is absent where the signature is over the artifact itself.
+    `statement` is absent where the signature is over the artifact itself or over a payload of
+    simple signing. `repository` is the one that the signer wrote down, empty if none.
     """
 
     artifact: Artifact
@@ -76,6 +84,7 @@ class Verified:
     identity: Identity | None
     times: tuple[TrustedTime, ...]
     logged: tuple[LoggedAt, ...]
+    repository: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +99,16 @@ def verify(claim: Claim, trust: TrustRoot, expectation: Expectation, now: dateti
     signer = _signer(claim, trust, expectation, times)  # 2, 3, 4
     logged = _logged(claim, trust, expectation, signer, times)  # 5
     _check_signature(claim, signer.key, expectation.artifact)  # 6
-    statement = _subject(claim, expectation.artifact)  # 7
-    return Verified(expectation.artifact, statement, signer.key, signer.identity, times, logged)
+    statement, repository = _subject(claim, expectation)  # 7
+    return Verified(
+        expectation.artifact,
+        statement,
+        signer.key,
+        signer.identity,
+        times,
+        logged,
+        repository,
+    )
 
 
 def _trusted_times(claim: Claim, trust: TrustRoot, now: datetime) -> tuple[TrustedTime, ...]:
@@ -102,7 +119,8 @@ def _trusted_times(claim: Claim, trust: TrustRoot, now: datetime) -> tuple[Trust
     times = []
     for index, stamp in enumerate(claim.timestamps if trust.timestamp_authorities else ()):
         field = f"verificationMaterial.timestampVerificationData.rfc3161Timestamps[{index}]"
-        when = timestamp_time(stamp, claim.signature, trust.timestamp_authorities, field)
+        stamped = claim.signature if claim.stamped is None else claim.stamped
+        when = timestamp_time(stamp, stamped, trust.timestamp_authorities, field)
         times.append(TrustedTime("rfc3161", when))
     for entry in claim.entries:
         promised = promised_time(entry, trust.logs)
@@ -184,11 +202,11 @@ def _logged(
 
 
 def _check_signature(claim: Claim, key: VerificationKey, artifact: Artifact) -> None:
-    """Step 6: over the envelope's pre-authentication encoding, or over the artifact itself."""
+    """Step 6: over the envelope's pre-authentication encoding, the payload, or the artifact."""
     content = claim.content
     if not isinstance(content, MessageSignature):
         if not key.holds(content.signature, content.signed_bytes()):
-            raise RefusedError(SIGNATURE, "dsseEnvelope.signatures", "it does not hold")
+            raise RefusedError(SIGNATURE, _SIGNATURE_FIELDS[type(content)], "it does not hold")
         return
     digest = artifact.digests.get(content.algorithm)
     if content.algorithm and content.digest != digest:
@@ -207,13 +225,17 @@ def _holds_over(artifact: Artifact, key: VerificationKey, signature: bytes) -> b
     return key.holds(signature, artifact.content)
 
 
-def _subject(claim: Claim, artifact: Artifact) -> Statement | None:
-    """Step 7: only now are the signed bytes read as a statement."""
-    if isinstance(claim.content, MessageSignature):
-        return None
+def _subject(claim: Claim, expectation: Expectation) -> tuple[Statement | None, str]:
+    """Step 7: only now are the signed bytes read, as a statement or as simple signing."""
+    content, artifact = claim.content, expectation.artifact
+    if isinstance(content, MessageSignature):
+        return None, ""
     try:
-        statement = parse_statement(claim.content.payload_type, claim.content.payload)
+        if isinstance(content, SignedPayload):
+            return None, check_payload(content.payload, artifact, expectation.repository)
+        statement = parse_statement(content.payload_type, content.payload)
     except FieldError as error:
-        raise RefusedError(SUBJECT, f"dsseEnvelope.{error.field}", error.why) from None
-    check_subject(statement, artifact)
-    return statement
+        where = "payload" if isinstance(content, SignedPayload) else "dsseEnvelope"
+        raise RefusedError(SUBJECT, f"{where}.{error.field}", error.why) from None
+    subject = check_subject(statement, artifact)
+    return statement, check_name(subject.name, expectation.repository)

@@ -10,14 +10,16 @@ from sealmark.cli.options import (
     Duration,
     Moment,
     SourceOptions,
+    TrustOptions,
     advisory_options,
     output_option,
     source_options,
+    trust_options,
 )
 from sealmark.cli.output import terminal_for, write_output
 from sealmark.cli.render import DECISION_FORMATS, render_decision
 from sealmark.cli.state import current_state, home_option
-from sealmark.cli.wiring import actor, clock, open_ledger, take_evidence
+from sealmark.cli.wiring import actor, clock, open_ledger, take_evidence, whom_to_ask
 from sealmark.decision import Question
 from sealmark.errors import ServiceError, UnreadableError, UsageError
 from sealmark.gate.ask import ask, refuse
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
     from pathlib import Path
 
+    from sealmark.cli.trusted import Asking
     from sealmark.decision import Verdict
     from sealmark.gate.ask import Answer
     from sealmark.policy.packs import Pack
@@ -80,6 +83,7 @@ EXIT_CODES: dict[Verdict, int] = {"allow": 0, "deny": 1, "unknown": 2}
 @click.option("--now", type=Moment(), help="Judge as of this time instead of the clock's.")
 @advisory_options
 @source_options
+@trust_options
 @home_option
 def command(
     image: str,
@@ -93,6 +97,7 @@ def command(
     now: datetime | None,
     database: Path | None,
     source: SourceOptions,
+    trusted: TrustOptions,
 ) -> int:
     """Scan IMAGE, judge it, record the decision, and print it with reasons and fixes.
 
@@ -102,8 +107,10 @@ def command(
 
     Exit codes: 0 allowed, 1 denied, 2 unknown, 3 usage, 4 input unreadable, 5 a service failed.
     """
-    parameters = _parameters(severity, max_advisory_age, end_of_life)
-    answer = _answer(image, source, database, base_pack(parameters, _bounded(owner)), now)
+    asking = whom_to_ask(trusted, current_state(), now or clock())
+    parameters = _parameters(severity, max_advisory_age, end_of_life, asking)
+    pack = base_pack(parameters, _bounded(owner))
+    answer = _answer(image, source, database, pack, now, asking)
     terminal = terminal_for(output)
     write_output(
         render_decision(style, answer, image, terminal, everything=everything), output, style
@@ -111,9 +118,12 @@ def command(
     return EXIT_CODES[answer.decision.judgement.verdict]
 
 
-def _parameters(severity: str, age: timedelta, end_of_life: str) -> Parameters:
+def _parameters(
+    severity: str, age: timedelta, end_of_life: str, asking: Asking | None
+) -> Parameters:
     threshold = next(known for known in SEVERITIES if known == severity)
-    return Parameters(threshold, age, "deny" if end_of_life == "deny" else "unknown")
+    trust = asking.trust.digest if asking else None
+    return Parameters(threshold, age, "deny" if end_of_life == "deny" else "unknown", trust)
 
 
 def _bounded(owner: str) -> str:
@@ -133,6 +143,7 @@ def _answer(
     database: Path | None,
     pack: Pack,
     as_of: datetime | None,
+    asking: Asking | None,
 ) -> Answer:
     """Gather and ask. Input that cannot be read is refused, and the refusal recorded."""
     state = current_state()
@@ -148,7 +159,7 @@ def _answer(
     log = open_ledger(state)
     try:
         try:
-            evidence = take_evidence(image, source, state, database)
+            evidence = take_evidence(image, source, state, database, asking)
         except UnreadableError as error:
             refuse(question, str(error), log)
             raise

@@ -15,7 +15,7 @@ from sealmark.gate.entry import DecisionEntry, RefusalEntry
 from sealmark.ledger.errors import LedgerError
 from sealmark.ledger.log import Ledger
 from sealmark.policy.controls.labs import LABS
-from sealmark.policy.packs import BASE_CONTROLS
+from sealmark.policy.packs import KNOWN_CONTROLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,13 +44,13 @@ def command(identifier: str, lab: bool) -> None:
     A finding is looked up in the latest decisions of the ledger, newest first; a decision is
     named by its index there, 41 or entry:41.
     """
-    about = next((c.about for c in BASE_CONTROLS if c.about.id == identifier), None)
+    about = next((c.about for c in KNOWN_CONTROLS if c.about.id == identifier), None)
     if lab:
         lines = list(LABS[identifier].script()) if identifier in LABS else []
     else:
         lines = list(_control(about) if about else _recorded(current_state().ledger, identifier))
     if not lines:
-        known = ", ".join(control.about.id for control in BASE_CONTROLS)
+        known = ", ".join(control.about.id for control in KNOWN_CONTROLS)
         raise UsageError(
             f"{identifier[:80]!r} is no control ({known}), and no finding of the last decisions"
         )
@@ -63,9 +63,10 @@ def _control(about: About) -> Iterator[str]:
     yield f"  why      {about.rationale}"
     yield f"  fix      {about.remedy}"
     yield f"  waivable by {about.waivable_by}"
-    yield f"  lab      copy these lines, or run: sealmark explain {about.id} --lab | sh"
-    yield ""
-    yield from LABS[about.id].script()
+    if about.id in LABS:
+        yield f"  lab      copy these lines, or run: sealmark explain {about.id} --lab | sh"
+        yield ""
+        yield from LABS[about.id].script()
 
 
 def _recorded(directory: Path, identifier: str) -> Iterator[str]:

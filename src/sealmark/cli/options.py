@@ -98,6 +98,40 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return collected
 
 
+@dataclass(frozen=True, slots=True)
+class TrustOptions:
+    """Whose signatures are asked for, as the user said it."""
+
+    trust: Path | None
+    repository: str | None
+
+
+_TRUST_OPTIONS = (
+    click.option(
+        "--trust",
+        type=FILE,
+        help="Ask for the signatures that this file names, instead of trust.toml.",
+    ),
+    click.option(
+        "--repository",
+        metavar="HOST/NAME",
+        help="What IMAGE must be signed for; default: where it is found.",
+    ),
+)
+
+
+def trust_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say who must have signed, as one value `trusted`."""
+
+    @functools.wraps(command)
+    def collected(trust: Path | None, repository: str | None, **values: Any) -> Any:
+        return command(trusted=TrustOptions(trust, repository), **values)
+
+    for option in reversed(_TRUST_OPTIONS):
+        collected = option(collected)
+    return collected
+
+
 def advisory_options(command: F) -> F:
     """Give a command the option that names another advisory database."""
     return click.option(

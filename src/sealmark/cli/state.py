@@ -48,6 +48,11 @@ class State:
         return self.data / "cache.secret"
 
     @property
+    def trust_file(self) -> Path:
+        """Who must have signed what runs, if anybody is named."""
+        return self.config / "trust.toml"
+
+    @property
     def config_file(self) -> Path:
         """The configuration file."""
         return self.config / "config.toml"

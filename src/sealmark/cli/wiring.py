@@ -29,9 +29,14 @@ from sealmark.scan.image import look
 from sealmark.scan.vulnerabilities.match import match
 
 if TYPE_CHECKING:
-    from sealmark.cli.options import SourceOptions
+    from sealmark.artifact.image import Image
+    from sealmark.artifact.reference import Reference
+    from sealmark.artifact.source import ImageSource
+    from sealmark.cli.options import SourceOptions, TrustOptions
     from sealmark.cli.state import State
+    from sealmark.cli.trusted import Asking
     from sealmark.evidence.inventory import Inventory
+    from sealmark.evidence.signatures import Signatures
     from sealmark.evidence.vulnerability import Vulnerabilities
 
 LAYERS_AT_ONCE = 2
@@ -67,9 +72,13 @@ def open_ledger(state: State) -> Ledger:
 
 
 def take_evidence(
-    reference: str, options: SourceOptions, state: State, database: Path | None
+    reference: str,
+    options: SourceOptions,
+    state: State,
+    database: Path | None,
+    asking: Asking | None = None,
 ) -> Evidence:
-    """Look inside what `reference` names, and ask the advisories about it."""
+    """Look inside what `reference` names, and ask advisories and signers about it."""
     named = parse_reference(reference)
     if named.transport == "sbom":
         return _from_sbom(Path(named.name), state, database)
@@ -82,12 +91,36 @@ def take_evidence(
         with watched(source, image, sys.stderr) as seen:
             reading = SideBySide(seen, LAYERS_AT_ONCE)
             looked = look(image, reading, cache, reading.each)
+        signatures = _signatures(source, named, image, asking) if asking else None
     return Evidence(
         subject=Subject(kind="image", digest=str(image.digest), platform=str(image.platform)),
         inventory=looked.inventory,
         settings=looked.settings,
         vulnerabilities=ask_advisories(looked.inventory, state, database),
+        signatures=signatures,
     )
+
+
+def whom_to_ask(options: TrustOptions, state: State, now: datetime) -> Asking | None:
+    """Return what the trust file asks for; None where there is none.
+
+    Raises UsageError for a trust file that makes no sense.
+    """
+    path = options.trust or (state.trust_file if state.trust_file.exists() else None)
+    if path is None:
+        if options.repository:
+            raise UsageError("--repository says what must be signed, but nobody is asked to sign")
+        return None
+    # Imported here because cryptography costs start-up time.
+    from sealmark.cli.trusted import Asking, load_trust
+
+    return Asking(load_trust(path), options.repository, now)
+
+
+def _signatures(source: ImageSource, named: Reference, image: Image, asking: Asking) -> Signatures:
+    from sealmark.cli.trusted import gather
+
+    return gather(source, named, image.manifests, asking)
 
 
 def ask_advisories(inventory: Inventory, state: State, database: Path | None) -> Vulnerabilities:

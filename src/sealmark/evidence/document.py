@@ -8,6 +8,7 @@ import msgspec
 
 from sealmark.evidence.inventory import Inventory
 from sealmark.evidence.settings import Settings
+from sealmark.evidence.signatures import Signatures
 from sealmark.evidence.vulnerability import Vulnerabilities
 
 
@@ -30,6 +31,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     inventory: Inventory | None = None
     vulnerabilities: Vulnerabilities | None = None
     settings: Settings | None = None
+    signatures: Signatures | None = None
 
 
 class EvidencePart(
@@ -45,3 +47,4 @@ class EvidencePart(
     inventory: Inventory | None = None
     vulnerabilities: Vulnerabilities | None = None
     settings: Settings | None = None
+    signatures: Signatures | None = None

@@ -83,6 +83,8 @@ def evidence_bodies(evidence: Evidence) -> Iterator[tuple[str, bytes]]:
     if evidence.vulnerabilities is not None:
         known = EvidencePart(vulnerabilities=evidence.vulnerabilities)
         yield "vulnerabilities", canonical_json(known)
+    if evidence.signatures is not None:
+        yield "signatures", canonical_json(EvidencePart(signatures=evidence.signatures))
 
 
 def rootfs_subject(inventory: Inventory) -> Subject:

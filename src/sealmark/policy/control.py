@@ -22,12 +22,14 @@ class Parameters:
 
     `severity` is the threshold at which a fixable vulnerability denies. `max_advisory_age` is
     the greatest age of a feed that still counts as knowledge. `end_of_life` is what a
-    distribution without security support leads to.
+    distribution without security support leads to. `trust` is the digest of the trust file whose
+    roles must be fulfilled, None where nobody is configured to sign.
     """
 
     severity: Severity
     max_advisory_age: timedelta
     end_of_life: Literal["unknown", "deny"] = "unknown"
+    trust: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,8 @@ def expiries(evidence: Evidence, context: Context) -> Iterator[datetime]:
     system = evidence.inventory.operating_system if evidence.inventory else None
     if system and system.support_ends:
         candidates.append(day_after(system.support_ends))
+    signatures = evidence.signatures
+    candidates += [instant(one.until or "") for one in signatures.demands] if signatures else []
     yield from (moment for moment in candidates if moment is not None and moment > context.now)
 
 

@@ -11,6 +11,7 @@ from sealmark.evidence.canonical import digest_of
 from sealmark.policy.control import Parameters
 from sealmark.policy.controls.freshness import AdvisoriesFresh, InventoryComplete, NotEndOfLife
 from sealmark.policy.controls.settings import NoSecretsInConfiguration, NotRoot
+from sealmark.policy.controls.signatures import SignedBy
 from sealmark.policy.controls.vulnerabilities import (
     NoFixableVulnerabilities,
     NoKnownExploited,
@@ -45,6 +46,7 @@ class Pack:
                 "severity": self.parameters.severity,
                 "max_advisory_age_seconds": int(self.parameters.max_advisory_age.total_seconds()),
                 "end_of_life": self.parameters.end_of_life,
+                "trust": self.parameters.trust,
             },
         }
         return PolicyIdentity(
@@ -62,8 +64,12 @@ BASE_CONTROLS: tuple[Control, ...] = (
     AdvisoriesFresh(),
     InventoryComplete(),
 )
+SIGNED_CONTROLS: tuple[Control, ...] = (SignedBy(),)
+"""What is asked as well where a trust file names signers."""
+KNOWN_CONTROLS = (*BASE_CONTROLS, *SIGNED_CONTROLS)
 
 
 def base_pack(parameters: Parameters = DEFAULT_PARAMETERS, owner: str = "unassigned") -> Pack:
     """Return the pack that holds unless somebody says otherwise."""
-    return Pack("base", "1", owner, BASE_CONTROLS, parameters)
+    controls = KNOWN_CONTROLS if parameters.trust else BASE_CONTROLS
+    return Pack("base", "1", owner, controls, parameters)

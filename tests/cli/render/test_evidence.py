@@ -97,6 +97,8 @@ Settings
   user: (none), root
   secret: ENV TOKEN (GitHub token)
 
+Not known: nobody asked about signatures: no signer is configured
+
 Could not be read: 1
   /srv/x.json: not JSON
 """
@@ -126,6 +128,8 @@ registry.example/shop:1.0  sha256:aaaaaaaaaaaa  linux/amd64
 Not known: nobody asked about the components
 
 Not known: nobody asked about vulnerabilities
+
+Not known: nobody asked about signatures: no signer is configured
 """
     )
 

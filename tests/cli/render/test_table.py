@@ -66,6 +66,7 @@ Not known
       advisories-fresh · next: bring osv up to date (`sealmark advisories update`), or do without it
       (`sealmark advisories drop osv`)
 
+Signatures were not asked for: no signer is configured.
 Valid until 2026-11-30T00:00:00Z.
 Ledger entry 41; prove it: sealmark ledger prove 41
 Learn more: sealmark explain CVE-2021-23337
@@ -78,6 +79,7 @@ def test_an_allowance_is_short() -> None:
         """\
 ALLOW  registry.example/shop:1.0  sha256:aaaaaaaaaaaa  linux/amd64
 
+Signatures were not asked for: no signer is configured.
 Valid until 2026-12-01T06:00:00Z.
 Ledger entry 41; prove it: sealmark ledger prove 41
 """
@@ -98,6 +100,7 @@ Not known
   /var/lib/dpkg/status: not a dpkg database
       inventory-complete · next: repair or remove the file, and rebuild
 
+Signatures were not asked for: no signer is configured.
 Valid until 2026-12-01T06:00:00Z.
 Ledger entry 41; prove it: sealmark ledger prove 41
 Learn more: sealmark explain inventory-complete

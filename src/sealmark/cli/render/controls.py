@@ -27,12 +27,18 @@ def words_of(control: str) -> Words:
     return Words(about.id, about.title, about.rationale, about.remedy)
 
 
-def asked_controls(reported: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the controls of the base pack in its order, then others that were reported."""
-    return tuple(dict.fromkeys((*_known(), *reported)))
+def asked_controls(reported: tuple[str, ...], *, signed: bool = False) -> tuple[str, ...]:
+    """Return the controls of the base pack in its order, then others that were reported.
+
+    `signed` says that signatures were asked for.
+    """
+    from sealmark.policy.packs import BASE_CONTROLS, KNOWN_CONTROLS
+
+    asked = KNOWN_CONTROLS if signed else BASE_CONTROLS
+    return tuple(dict.fromkeys((*(control.about.id for control in asked), *reported)))
 
 
 def _known() -> dict[str, About]:
-    from sealmark.policy.packs import BASE_CONTROLS
+    from sealmark.policy.packs import KNOWN_CONTROLS
 
-    return {control.about.id: control.about for control in BASE_CONTROLS}
+    return {control.about.id: control.about for control in KNOWN_CONTROLS}

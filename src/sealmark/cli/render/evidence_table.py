@@ -6,6 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from sealmark.cli.render.plan import SEVERITIES
+from sealmark.cli.render.signatures import signature_lines
 from sealmark.cli.render.text import Page, cells, pad, printable
 from sealmark.cli.render.words import base_words, counted, short_digest
 
@@ -36,6 +37,10 @@ def render(view: EvidenceView) -> str:
         _not_looked_at(page, "vulnerabilities")
     if evidence.settings:
         _settings(page, evidence.settings)
+    if evidence.signatures:
+        signature_lines(page, evidence.signatures)
+    else:
+        _not_looked_at(page, "signatures: no signer is configured")
     if evidence.inventory and evidence.inventory.errors:
         _problems(page, evidence.inventory.errors)
     return page.text()

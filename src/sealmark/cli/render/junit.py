@@ -25,7 +25,8 @@ def render(view: View) -> str:
     """Return one test suite."""
     judgement = view.decision.judgement
     reasons = (*judgement.reasons, *judgement.unknowns)
-    controls = asked_controls(tuple(reason.control for reason in reasons))
+    reported = tuple(reason.control for reason in reasons)
+    controls = asked_controls(reported, signed=view.evidence.signatures is not None)
     cases = [_case([r for r in reasons if r.control == control], control) for control in controls]
     failed = {reason.control for reason in reasons if reason.effect == "deny"}
     undecided = {reason.control for reason in reasons if reason.effect == "unknown"}

@@ -192,6 +192,7 @@ def _errors(page: Page, view: View) -> None:
 
 def _footer(page: Page, view: View) -> None:
     page.line()
+    page.line((_signed(view), "faint"))
     if view.decision.judgement.valid_until:
         page.line((f"Valid until {view.decision.judgement.valid_until}.", "faint"))
     if view.index is not None:
@@ -202,6 +203,16 @@ def _footer(page: Page, view: View) -> None:
         is_plain = explained.finding and _PLAIN_ID.fullmatch(explained.id)
         subject = explained.id if is_plain else explained.controls[0]
         page.line((f"Learn more: sealmark explain {subject}", "faint"))
+
+
+def _signed(view: View) -> str:
+    signatures = view.evidence.signatures
+    if signatures is None:
+        return "Signatures were not asked for: no signer is configured."
+    by = sorted({name for one in signatures.verified for name in one.signers})
+    refused = counted(len(signatures.refused), "claim")
+    told = f"Signed by {', '.join(by)}." if by else "No signature is trusted."
+    return f"{told} {refused} refused." if refused else told
 
 
 def _more(page: Page, count: int, what: str = "") -> None:
