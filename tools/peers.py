@@ -10,6 +10,7 @@ To add a tool, add a line to PEERS; to add a kind of tool, a class with the meth
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -62,35 +63,90 @@ class GoProgram:
     def build(self, target: Path) -> None:
         if shutil.which("go") is None:
             raise UnavailableError("no `go` on PATH: install Go and run `make peers` again")
-        fetched = self._go("mod", "download", timeout=5 * MINUTE)
-        if fetched.returncode:
-            reason = fetched.stderr.strip().splitlines() or ["go mod download failed"]
-            raise UnavailableError(f"modules cannot be fetched: {reason[-1]}")
-        built = self._go(
-            "build", "-mod=readonly", "-trimpath", "-o", str(target), ".", timeout=10 * MINUTE
-        )
-        if built.returncode:
-            sys.stderr.write(built.stderr)
-            built.check_returncode()
+        go_build(self.source, ".", target)
 
-    def _go(self, *arguments: str, timeout: float) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false"}
-        try:
-            return subprocess.run(
-                ["go", *arguments],
-                cwd=self.source,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=timeout,
-            )
-        except subprocess.TimeoutExpired:
-            raise UnavailableError(f"go {arguments[0]} took over {timeout:g} s") from None
+
+@dataclass(frozen=True)
+class GoModule:
+    """A published Go program: its module pinned by hash, its modules by the go.sum in there."""
+
+    name: str
+    module: str
+    version: str
+    sum: str
+    package: str
+
+    def state(self) -> str:
+        pinned = "\0".join((self.module, self.version, self.sum, self.package))
+        return hashlib.sha256(pinned.encode()).hexdigest()
+
+    def build(self, target: Path) -> None:
+        if shutil.which("go") is None:
+            raise UnavailableError("no `go` on PATH: install Go and run `make peers` again")
+        named = f"{self.module}@{self.version}"
+        fetched = go(ROOT, "mod", "download", "-json", named, timeout=5 * MINUTE)
+        if fetched.returncode:
+            raise UnavailableError(f"{named} cannot be fetched")
+        found = json.loads(fetched.stdout)
+        if found["Sum"] != self.sum:
+            raise subprocess.CalledProcessError(1, f"{named} is {found['Sum']}, not {self.sum}")
+        go_build(Path(found["Dir"]), self.package, target)
+
+
+def go_build(source: Path, package: str, target: Path) -> None:
+    """Build a Go program; UnavailableError if its modules cannot be had."""
+    fetched = go(source, "mod", "download", timeout=10 * MINUTE)
+    if fetched.returncode:
+        reason = fetched.stderr.strip().splitlines() or ["go mod download failed"]
+        raise UnavailableError(f"modules cannot be fetched: {reason[-1]}")
+    arguments = ("build", "-mod=readonly", "-o", str(target), package)
+    built = go(source, *arguments, timeout=30 * MINUTE)
+    if built.returncode:
+        sys.stderr.write(built.stderr)
+        built.check_returncode()
+
+
+def go(source: Path, *arguments: str, timeout: float) -> subprocess.CompletedProcess[str]:
+    """Run the go command in `source`, with the toolchain that is installed."""
+    environment = {**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": "-buildvcs=false"}
+    try:
+        return subprocess.run(
+            ["go", *arguments],
+            cwd=source,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+    except subprocess.TimeoutExpired:
+        raise UnavailableError(f"go {arguments[0]} took over {timeout:g} s") from None
 
 
 PEERS: tuple[Peer, ...] = (
     GoProgram("go-tlog", ROOT / "tests/peers/go-tlog"),
     GoProgram("go-sarif", ROOT / "tests/peers/go-sarif"),
+    GoProgram("go-registry", ROOT / "tests/peers/go-registry"),
+    GoModule(
+        "crane",
+        "github.com/google/go-containerregistry",
+        "v0.22.1",
+        "h1:RZuuSYhTvlDvtsK+NkutoCZ//C0X2ebLK8X8l3ULs84=",
+        "./cmd/crane",
+    ),
+    GoModule(
+        "oras",
+        "oras.land/oras",
+        "v1.3.6",
+        "h1:Lhsfr2tQLjsu/+CJZp6vYatwKT+62fbIUTlp4lUrfOA=",
+        "./cmd/oras",
+    ),
+    GoModule(
+        "cosign",
+        "github.com/sigstore/cosign/v3",
+        "v3.1.3",
+        "h1:001JQRI/PJ/5T+g/kJ1KTvKFbb322+fomc+pHDZ/6sg=",
+        "./cmd/cosign",
+    ),
 )
 
 

@@ -113,9 +113,10 @@ def test_a_time_stamp_in_an_annotation_gives_the_time_and_a_foreign_one_spoils_t
     world: World, store: Store, kind: str
 ) -> None:
     stamped, other = Store(), Store()
-    for one in (stamped, other):
+    for one, how in ((stamped, "signature"), (other, True)):
         one.image()
-        place(one, kind, world, stamps=True)
+        place(one, kind, world, stamps=how)
+    assert len(examined(other, world).verified[0].seen) == 2
     (seen,) = examined(stamped, world).verified
     assert [stamp.source for stamp in seen.seen] == ["rfc3161", "log"]
     layer, foreign = (
@@ -295,10 +296,12 @@ def test_garbage_beside_a_signature_is_refused_alone(world: World, store: Store)
 
 def test_other_kinds_of_referrers_are_named_and_not_fetched(world: World, store: Store) -> None:
     notation = store.refer(store.named, b"x", "application/vnd.cncf.notary.signature")
+    empty = "application/vnd.oci.empty.v1+json"
+    bundle = store.refer(store.named, b"{}", said=empty)
     hidden = store.refer(store.named, b"y", "application/spdx+json", said="")
     store.tags[f"sha256-{store.named.digest.hex}.sig"] = store.layers(("text/plain", b"z", {}))
     found = discover(store, store.named)
-    assert found.found == ()
+    assert [one.place for one in found.found] == [f"referrer {bundle.digest}"]
     assert [(one.place, one.why) for one in found.skipped] == [
         (f"referrer {notation.digest}", "of another kind, 'application/vnd.cncf.notary.signature'"),
         (f"referrer {hidden.digest}", "of another kind, 'application/spdx+json'"),

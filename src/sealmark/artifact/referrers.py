@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sealmark.artifact.source import ReferrerSource
 
 INDEX_TYPE: Final = INDEX_TYPES[0]
+EMPTY_TYPE: Final = "application/vnd.oci.empty.v1+json"
 _MOST_REFERRERS = 4096
 _LARGEST_BLOB = 1 << 50
 _T = TypeVar("_T")
@@ -71,7 +72,9 @@ class _Descriptor(msgspec.Struct, frozen=True, rename="camel"):
         if not 0 <= self.size <= _LARGEST_BLOB:
             raise ReferrerError(f"{self.digest[:160]}: absurd size {self.size}")
         digest = Digest.parse(self.digest)
-        return Descriptor(self.media_type, digest, self.size, artifact_type=self.artifact_type)
+        # Some registries list the type of an empty configuration instead of the artifact's.
+        kind = "" if self.artifact_type == EMPTY_TYPE else self.artifact_type
+        return Descriptor(self.media_type, digest, self.size, artifact_type=kind)
 
 
 class _List(msgspec.Struct, frozen=True, rename="camel"):

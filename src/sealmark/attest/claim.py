@@ -62,8 +62,8 @@ class Claim:
 
     `certificate` is DER and whoever wrote the bundle chose it; where there is none, the claim is
     by a key that the verifier must know. `others` are the further certificates that bundles before
-    v0.3 may carry; no trust rests on them. `stamped` is what time stamps are over, where that is
-    not the signature: cosign's layers stamp the whole envelope.
+    v0.3 may carry; no trust rests on them. `envelope` is the whole envelope, where time stamps
+    may be over that instead of the signature: in cosign's layers.
     """
 
     raw: bytes
@@ -73,7 +73,12 @@ class Claim:
     others: tuple[bytes, ...]
     entries: tuple[LogEntry, ...]
     timestamps: tuple[bytes, ...]
-    stamped: bytes | None = None
+    envelope: bytes | None = None
+
+    @property
+    def stamped(self) -> tuple[bytes, ...]:
+        """What time stamps may be over."""
+        return (self.signature,) if self.envelope is None else (self.signature, self.envelope)
 
     @property
     def signature(self) -> bytes:

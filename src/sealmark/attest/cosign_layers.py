@@ -60,7 +60,7 @@ def parse_layer(kind: str, content: bytes, annotations: Mapping[str, str]) -> Cl
             others=(),
             entries=_entries(annotations),
             timestamps=_timestamps(annotations),
-            stamped=None if simple else content,
+            envelope=None if simple else content,
         )
     except FieldError as error:
         raise MalformedError(PARSE, error.field, error.why) from None

@@ -37,16 +37,16 @@ class _Stamp:
 
 
 def timestamp_time(
-    stamp: bytes, signature: bytes, authorities: Iterable[Authority], field: str
+    stamp: bytes, signed: Iterable[bytes], authorities: Iterable[Authority], field: str
 ) -> datetime:
-    """Return when `signature` was seen. Raises RefusedError (step 1).
+    """Return when one of `signed` was seen. Raises RefusedError (step 1).
 
     The authority that signed must have been trusted at that time: another one's window does not
     count for it.
     """
     read = _read(stamp, field)
     name = _HASHES.get(read.hash)
-    if name is None or hashlib.new(name, signature).digest() != read.imprint:
+    if name is None or all(hashlib.new(name, one).digest() != read.imprint for one in signed):
         raise RefusedError(TIME, field, "it is over something else than this signature")
     why = "no time-stamping authority of the trust root made it"
     for authority in authorities:

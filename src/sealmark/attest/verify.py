@@ -119,8 +119,7 @@ def _trusted_times(claim: Claim, trust: TrustRoot, now: datetime) -> tuple[Trust
     times = []
     for index, stamp in enumerate(claim.timestamps if trust.timestamp_authorities else ()):
         field = f"verificationMaterial.timestampVerificationData.rfc3161Timestamps[{index}]"
-        stamped = claim.signature if claim.stamped is None else claim.stamped
-        when = timestamp_time(stamp, stamped, trust.timestamp_authorities, field)
+        when = timestamp_time(stamp, claim.stamped, trust.timestamp_authorities, field)
         times.append(TrustedTime("rfc3161", when))
     for entry in claim.entries:
         promised = promised_time(entry, trust.logs)

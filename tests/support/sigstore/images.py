@@ -169,9 +169,10 @@ def simple(
 
 
 def attested(
-    world: World, statement: bytes, *, key: bool = False, logged: bool = True, stamps: bool = False
-) -> Layer:
-    """A layer of `.att` with its annotations."""
+    world: World, statement: bytes, *, key: bool = False, logged: bool = True,
+    stamps: bool | str = False,
+) -> Layer:  # fmt: skip
+    """A layer of `.att` with its annotations; cosign 2 stamped the envelope, 3 the signature."""
     signature = world.sign(pae(PAYLOAD_TYPE, statement))
     envelope = dump(
         {
@@ -187,7 +188,7 @@ def attested(
     notes = {"dev.cosignproject.cosign/signature": "", "predicateType": "https://example.org/x"}
     return ENVELOPE, envelope, notes | _notes(
         world, certificate, {"kind": "dsse", "spec": spec} if logged else None,
-        envelope if stamps else None,
+        (signature if stamps == "signature" else envelope) if stamps else None,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ def push_store(store: Store, address: str, repository: str, tag: str) -> None:
     with httpx.Client() as client:
         for digest, content in store.blobs.items():
             started = client.post(f"{base}/blobs/uploads/")
-            where = httpx.URL(started.headers["location"])
+            where = httpx.URL(base).join(started.headers["location"])
             put = where.copy_merge_params({"digest": str(digest)})
             client.put(put, content=content).raise_for_status()
         for raw in store.manifests.values():

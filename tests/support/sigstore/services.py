@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 
 from sealmark.ledger.merkle import inclusion_proof
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from tests.support.sigstore.world import World
 
+UUID = "24296fb24b8ad77a"
 TOKEN = "header.payload.signature"
 
 
@@ -43,22 +44,23 @@ class Services:
             "/api/v1/log/entries": self.logged_v1,
             "/api/v2/log/entries": self.logged_v2,
         }
-        return 201, json.dumps(answers[path](asked)).encode()
+        status = 200 if path == "/api/v2/signingCert" else 201
+        return status, json.dumps(answers[path](asked)).encode()
 
     def certificate(self, asked: dict[str, Any]) -> dict[str, Any]:
-        pem = base64.b64decode(asked["certificateSigningRequest"])
-        request = x509.load_pem_x509_csr(pem)
-        assert request.is_signature_valid
         now = datetime.now(UTC).replace(microsecond=0)
-        leaf = self.world.fulcio.leaf(request.public_key(), now)
+        leaf = self.world.fulcio.leaf(_public_key(asked), now)
         chain = [leaf, self.world.fulcio.intermediate]
         listed = [item.public_bytes(Encoding.PEM).decode() for item in chain]
         return {"signedCertificateEmbeddedSct": {"chain": {"certificates": listed}}}
 
     def stamp(self, request: bytes) -> bytes:
-        """The imprint is what follows the first OCTET STRING of 64 bytes: SHA-512."""
-        place = request.index(b"\x04\x40") + 2
-        return self.world.tsa.stamp_digest(request[place : place + 64], datetime.now(UTC))
+        """The imprint is the first OCTET STRING of the size of a hash; a nonce may follow it."""
+        size = 64 if b"\x04\x40" in request else 32
+        place = request.index(bytes([4, size])) + 2
+        imprint, rest = request[place : place + size], request[place + size :]
+        nonce = rest[: rest[1] + 2] if rest[:1] == b"\x02" else b""
+        return self.world.tsa.stamp_digest(imprint, datetime.now(UTC), nonce)
 
     def logged_v1(self, asked: dict[str, Any]) -> dict[str, Any]:
         spec = asked["spec"]
@@ -90,7 +92,7 @@ class Services:
                 },
             },
         }
-        return {"24296fb24b8ad77a": logged}
+        return {UUID: logged}
 
     def logged_v2(self, asked: dict[str, Any]) -> dict[str, Any]:
         request = asked["hashedRekordRequestV002"]
@@ -102,6 +104,16 @@ class Services:
         }
         body = {"apiVersion": "0.0.2", "kind": "hashedrekord", "spec": spec}
         return self.world.rekor2.entry(body, None)
+
+
+def _public_key(asked: dict[str, Any]) -> Any:
+    """The key to certify: in a signing request, or as it is with a proof nobody looks at here."""
+    if "certificateSigningRequest" in asked:
+        pem = base64.b64decode(asked["certificateSigningRequest"])
+        request = x509.load_pem_x509_csr(pem)
+        assert request.is_signature_valid
+        return request.public_key()
+    return load_pem_public_key(asked["publicKeyRequest"]["publicKey"]["content"].encode())
 
 
 def _sha256(payload: str) -> str:
@@ -118,7 +130,10 @@ def serving(services: Services) -> Iterator[str]:
             services.asked.append((self.path, dict(self.headers)))
             status, answer = services.answer(self.path, body)
             self.send_response(status)
+            kind = "application/timestamp-reply" if self.path == "/stamp" else "application/json"
+            self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(answer)))
+            self.send_header("ETag", UUID)
             if status == 302:
                 self.send_header("Location", "/elsewhere")
             self.end_headers()

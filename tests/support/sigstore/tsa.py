@@ -35,14 +35,15 @@ class TimestampAuthority:
     def stamp(self, signature: bytes, when: datetime) -> bytes:
         return self.stamp_digest(hashlib.sha256(signature).digest(), when)
 
-    def stamp_digest(self, digest: bytes, when: datetime) -> bytes:
-        """A stamp over a SHA-256 or SHA-512 digest."""
+    def stamp_digest(self, digest: bytes, when: datetime, nonce: bytes = b"") -> bytes:
+        """A stamp over a SHA-256 or SHA-512 digest; `nonce` is DER, as it was asked."""
         info = sequence(
             integer(1),
             oid("1.3.6.1.4.1.57264.2"),
             sequence(_SHA256 if len(digest) == 32 else _SHA512, octets(digest)),
             integer(int(when.timestamp())),
             tlv(0x18, when.strftime("%Y%m%d%H%M%SZ").encode()),
+            nonce,
         )
         signed_data = sequence(
             integer(3),
