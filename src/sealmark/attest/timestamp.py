@@ -29,11 +29,18 @@ _HASHES = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Stamp:
+class Stamp:
+    """A time stamp, parsed and not believed. `hash` is the OID of the imprint's algorithm."""
+
     response: TimeStampResponse
     hash: str
     imprint: bytes
     when: datetime
+
+    def is_over(self, content: bytes) -> bool:
+        """Tell whether it is about `content`."""
+        name = _HASHES.get(self.hash)
+        return name is not None and hashlib.new(name, content).digest() == self.imprint
 
 
 def timestamp_time(
@@ -44,9 +51,8 @@ def timestamp_time(
     The authority that signed must have been trusted at that time: another one's window does not
     count for it.
     """
-    read = _read(stamp, field)
-    name = _HASHES.get(read.hash)
-    if name is None or all(hashlib.new(name, one).digest() != read.imprint for one in signed):
+    read = read_stamp(stamp, field)
+    if not any(read.is_over(one) for one in signed):
         raise RefusedError(TIME, field, "it is over something else than this signature")
     why = "no time-stamping authority of the trust root made it"
     for authority in authorities:
@@ -58,8 +64,11 @@ def timestamp_time(
     raise RefusedError(TIME, field, why)
 
 
-def _read(stamp: bytes, field: str) -> _Stamp:
-    """Read all that is asked for at once: the library parses each part when it is first touched."""
+def read_stamp(stamp: bytes, field: str) -> Stamp:
+    """Read a time stamp response. Raises RefusedError (step 1).
+
+    All that is asked for is read at once: the library parses each part when it is first touched.
+    """
     if len(stamp) > MAX_TIMESTAMP_BYTES:
         raise RefusedError(TIME, field, f"expected at most {MAX_TIMESTAMP_BYTES} bytes")
     try:
@@ -67,12 +76,12 @@ def _read(stamp: bytes, field: str) -> _Stamp:
         info = response.tst_info
         imprint = info.message_imprint
         when = info.gen_time.astimezone(UTC)
-        return _Stamp(response, imprint.hash_algorithm.dotted_string, imprint.message, when)
+        return Stamp(response, imprint.hash_algorithm.dotted_string, imprint.message, when)
     except (ValueError, TypeError, OverflowError) as error:
         raise RefusedError(TIME, field, f"not a time stamp response: {error}") from None
 
 
-def _made_by(stamp: _Stamp, authority: Authority) -> bool:
+def _made_by(stamp: Stamp, authority: Authority) -> bool:
     chain = [certificate.parsed for certificate in authority.chain]
     builder = VerifierBuilder(roots=chain[-1:], intermediates=chain[1:-1])
     if not is_authority(authority.chain[0]):

@@ -1,0 +1,1 @@
+"""Notation signatures for tests: authorities, and envelopes of every kind, good and bad."""
