@@ -7,7 +7,7 @@ import tarfile
 from functools import cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.artifact.test_layer import TAR, read
 
@@ -92,6 +92,7 @@ def test_a_layer_that_was_read_can_be_kept_and_read_again(content: bytes) -> Non
 
 
 @given(where=st.integers(0, 5000), noise=st.binary(min_size=1, max_size=20))
+@example(where=86, noise=b"\0")  # two directories of one name
 @settings(deadline=None)
 def test_a_bent_cache_entry_is_a_layer_or_an_own_error(where: int, noise: bytes) -> None:
     kept = read(sound("pax"))[0].dump()

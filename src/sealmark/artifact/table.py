@@ -206,7 +206,7 @@ class Layer:
         return (
             len(self.sizes) == rows
             and len(self.offsets) == rows + 1
-            and len(self.starts) == len(self.directories) + 1
+            and list(self.directories.values()) == list(range(len(self.starts) - 1))
             and max(self.starts) == self.starts[-1] == rows
             and self.offsets[-1] == len(self.names)
             and max(self.kinds, default=-1) < len(self.owners)
