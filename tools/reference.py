@@ -80,19 +80,8 @@ def _paragraphs(command: click.Command) -> str:
 def _option(option: click.Option, context: click.Context) -> str:
     record = option.get_help_record(context)
     names, text = record if record is not None else (", ".join(option.opts), option.help or "")
-    variable = _variable(option, context)
-    line = f"`{names}`" + (f", `{variable}`" if variable else "")
+    line = f"`{names}`" + (f", `{option.envvar}`" if option.envvar else "")
     return f"* {line}: {' '.join(text.split())}"
-
-
-def _variable(option: click.Option, context: click.Context) -> str:
-    """Return the environment variable that click reads for an option, if any."""
-    if isinstance(option.envvar, str):
-        return option.envvar
-    if not (option.allow_from_autoenv and option.expose_value):
-        return ""
-    prefix = context.auto_envvar_prefix
-    return f"{prefix}_{option.name.upper()}" if prefix and option.name else ""
 
 
 def pages() -> dict[Path, str]:

@@ -16,7 +16,7 @@ from sealmark.artifact.platform import Platform
 from sealmark.artifact.reference import parse_reference
 from sealmark.cli.options import SourceOptions
 from sealmark.cli.transports import open_source
-from sealmark.errors import ServiceError
+from sealmark.errors import ServiceError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,12 +72,12 @@ def test_an_image_of_the_store_is_the_image_put_there(
 
 
 @pytest.mark.parametrize("program", ["podman", "skopeo"])
-def test_an_unknown_image_is_a_failed_service_in_one_line(
+def test_an_unknown_image_is_a_mistake_of_the_user_in_one_line(
     program: str, storage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     only(program, tmp_path / "bin", monkeypatch)
     for name in ("localhost/absent:1", "--help"):
-        with pytest.raises(ServiceError) as caught:
+        with pytest.raises(UsageError) as caught:
             diff_ids(f"containers-storage:{name}")
         assert str(caught.value).isprintable()
 

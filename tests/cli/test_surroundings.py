@@ -256,3 +256,62 @@ def test_a_directory_without_packages_is_unknown(tmp_path: Path) -> None:
 def test_an_endless_bill_of_materials_is_given_up(capsys: Capture) -> None:
     assert run(["check", "sbom:/dev/zero"]) == 4
     assert "more than" in capsys.readouterr().err
+
+
+def test_pairs_from_a_closed_standard_input_are_a_mistake_of_the_user() -> None:
+    done = shell('"$sealmark" advisories compare debian - <&-')
+    assert done.returncode == 3
+    assert "standard input" in done.stderr
+    assert "defect" not in done.stderr
+
+
+def test_a_disk_that_refuses_is_said_in_words(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "data").write_text("in the way")
+    assert run(["advisories", "update", "--from", "feeds", "--home", str(tmp_path)]) == 5
+    assert run(["check", ALLOWED, "--home", str(tmp_path)]) == 5
+    said = capsys.readouterr().err
+    assert "Errno" not in said
+    assert said.count("\n") == 2
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "/nowhere/advisories.db"])
+def test_an_advisory_database_that_is_named_and_none_is_a_mistake_of_the_user(
+    name: str, capsys: Capture
+) -> None:
+    assert run(["check", ALLOWED, "--advisories", name]) == 3
+    said = capsys.readouterr().err
+    assert name in said
+    assert "update" not in said
+
+
+def test_a_cache_that_keeps_nothing_is_said_once(shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("in the way")
+    done = shell(f'"$sealmark" diff {DENIED} {ALLOWED} --home {tmp_path}')
+    assert done.returncode == 0
+    assert done.stderr.count("keeps nothing") == 1
+
+
+@pytest.mark.parametrize(
+    "image",
+    ["oci:shop:", "oci::1.0", "oci:shop@", "oci-archive:x:", "oci-archive:x@", "docker-archive:x:"],
+)
+def test_an_empty_tag_is_not_taken_for_none(image: str, capsys: Capture) -> None:
+    assert run(["check", image]) == 3
+    assert "a part of it is empty" in capsys.readouterr().err
+
+
+def test_commands_that_are_named_find_the_same_state(shop: Path, tmp_path: Path) -> None:
+    home = tmp_path / "my state"
+    told = shell(f'"$sealmark" check {DENIED} --home "{home}"').stdout
+    assert f"sealmark ledger prove 0 --home '{home}'" in told
+    assert f"--home '{home}'" in told.splitlines()[-1]
+    assert "--home" not in shell(f'"$sealmark" check {DENIED}').stdout
+
+
+def test_a_finding_is_explained_by_any_of_its_names(shop: Path, capsys: Capture) -> None:
+    assert run(["check", DENIED, "--format", "json"]) == 1
+    findings = json.loads(capsys.readouterr().out)["evidence"]["vulnerabilities"]["findings"]
+    refused = [one for one in findings if one.get("aliases") and one.get("fixed_in")]
+    alias = next(name for one in refused for name in one["aliases"] if name != one["id"])
+    assert run(["explain", alias]) == 0
+    assert capsys.readouterr().out.startswith(f"{alias}: {DENIED}")

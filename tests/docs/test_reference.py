@@ -3,10 +3,11 @@ from __future__ import annotations
 import click
 import pytest
 
+from sealmark.cli.variables import name_variables
 from tools import reference
 
 
-@click.group(context_settings={"auto_envvar_prefix": "SHOP"})
+@click.group()
 def shop() -> None:
     """Sell things."""
 
@@ -22,6 +23,9 @@ def sell(what: str, price: int, home: str, secret: str) -> None:
     To anybody who
     comes in.
     """
+
+
+name_variables(shop, "shop")
 
 
 def test_the_page_names_every_command_option_and_variable() -> None:
@@ -52,6 +56,7 @@ def test_the_variable_on_the_page_is_the_one_that_works() -> None:
     def tell(price: int) -> None:
         seen.append(price)
 
+    name_variables(shop, "shop")
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("SHOP_TELL_PRICE", "5")
         shop.main(["tell"], prog_name="shop", standalone_mode=False)

@@ -198,3 +198,30 @@ def test_an_entry_is_shown_on_one_printable_line() -> None:
 @pytest.mark.parametrize("entry", [b"", b"\xff", b'{"a":' + b"[" * 60_000, b'{"schema":"\xff"}'])
 def test_bytes_that_are_no_statement_refer_to_no_bodies(entry: bytes) -> None:
     assert bodies_of(entry) == []
+
+
+def test_who_has_the_verifier_key_alone_reads_everything_and_leaves_no_trace(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bill = tmp_path / "bill.json"
+    bill.write_text('{"bomFormat": "CycloneDX", "specVersion": "1.6", "components": []}')
+    writer, auditor = tmp_path / "writer", tmp_path / "auditor"
+    assert run(["check", f"sbom:{bill}", "--home", str(writer)]) == 2
+    key = str(Ledger.open(ledger_of(writer)).verifier_key)
+    shutil.copytree(ledger_of(writer), ledger_of(auditor))
+    before = {path: path.stat().st_mtime_ns for path in auditor.rglob("*")}
+    proof = str(tmp_path / "proof")
+    home = ["--home", str(auditor)]
+    assert run(["ledger", "show", "--key", key, *home]) == 0
+    assert run(["ledger", "prove", "0", "--key", key, "--output", proof, *home]) == 0
+    assert run(["ledger", "verify", "--key", key, *home]) == 0
+    assert run(["explain", "entry:0", "--key", key, *home]) == 0
+    assert run(["explain", "0", *home]) == 3
+    assert "--key" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in auditor.rglob("*")} == before
+
+
+def test_another_key_reads_nothing(home: Path, tmp_path: Path) -> None:
+    other = new_ledger(tmp_path / "other").verifier_key
+    for command in (["show"], ["prove", "0"]):
+        assert ledger(home, *command, "--key", str(other)) == 1

@@ -76,7 +76,7 @@ def updating(path: Path) -> Iterator[None]:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         opened = path.with_suffix(".lock").open("wb")
     except OSError as error:
-        raise ServiceError(f"cannot write the advisory database {path}: {error}") from None
+        raise ServiceError(f"cannot write the advisory database {path}: {error.strerror}") from None
     with opened as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for left in path.parent.glob(f"{path.name}.*.new"):
@@ -107,7 +107,8 @@ def write_database(
         digest = _build(temporary, feeds, (keep, only), written)
         _replace(temporary, path)
     except (sqlite3.Error, OSError) as error:
-        raise ServiceError(f"cannot write the advisory database {path}: {error}") from None
+        why = error.strerror if isinstance(error, OSError) else error
+        raise ServiceError(f"cannot write the advisory database {path}: {why}") from None
     finally:
         temporary.unlink(missing_ok=True)
     return digest

@@ -5,6 +5,7 @@ The store's layout is theirs to change, so their own programs copy the image out
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -14,20 +15,25 @@ from typing import IO, TYPE_CHECKING
 
 from sealmark.adapters.archive import open_archive
 from sealmark.adapters.oci_archive import OciArchive
-from sealmark.errors import ServiceError
+from sealmark.errors import ServiceError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _SECONDS = 600
 _LONGEST_LINE = 300
+# How podman and skopeo say that the store has no image of a name; neither has a code for it.
+_ABSENT = re.compile(
+    r"image not known|does not resolve to an image|identifier is not an image"
+    r"|invalid reference format"
+)
 
 
 @contextmanager
 def open_containers_storage(name: str) -> Iterator[OciArchive]:
     """Copy the image `name` into a private directory and open it while the context lasts.
 
-    Raises ServiceError when no program can copy it.
+    Raises UsageError where there is no such image, ServiceError when no program can copy it.
     """
     with tempfile.TemporaryDirectory(prefix="sealmark-") as directory:
         file = Path(directory) / "image.tar"
@@ -64,8 +70,9 @@ def _run(command: list[str], name: str) -> None:
         except OSError as error:
             raise ServiceError(f"{command[0]}: {error.strerror}") from error
         if done.returncode != 0:
-            program = Path(command[0]).name
-            raise ServiceError(f"containers-storage:{name}: {program}: {_last_line(said)}")
+            line = _last_line(said)
+            kind = UsageError if _ABSENT.search(line) else ServiceError
+            raise kind(f"containers-storage:{name}: {Path(command[0]).name}: {line}")
 
 
 def _last_line(said: IO[bytes]) -> str:

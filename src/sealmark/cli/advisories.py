@@ -235,6 +235,8 @@ def compare(ecosystem: str, first: str, second: str | None) -> None:
             raise UsageError("two versions are needed, or - for pairs on standard input")
         click.echo(order(first, second))
         return
+    if sys.stdin is None:  # closed by whoever started us
+        raise UsageError("- reads pairs from standard input, and it is closed")
     failed = sum(not _compared(order, line) for line in _lines(sys.stdin.buffer))
     if failed:
         raise UnreadableError(f"{failed} lines could not be compared")

@@ -53,7 +53,6 @@ EXIT_CODES: dict[Verdict, int] = {"allow": 0, "deny": 1, "unknown": 2}
 @click.option(
     "--all",
     "everything",
-    envvar="SEALMARK_CHECK_ALL",
     is_flag=True,
     help="Leave nothing out of the table, however long.",
 )
@@ -112,9 +111,9 @@ def command(
     pack = base_pack(parameters, _bounded(owner))
     answer = _answer(image, source, database, pack, now, asking)
     terminal = terminal_for(output)
-    write_output(
-        render_decision(style, answer, image, terminal, everything=everything), output, style
-    )
+    home = current_state().repeated
+    text = render_decision(style, answer, image, terminal, everything=everything, home=home)
+    write_output(text, output, style)
     return EXIT_CODES[answer.decision.judgement.verdict]
 
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from sealmark.cli.ledger_reading import key_option, open_to_read
 from sealmark.cli.state import current_state, home_option
 from sealmark.decision import Decision
 from sealmark.errors import ServiceError, UnreadableError, UsageError
+from sealmark.evidence.document import EvidencePart
 from sealmark.gate.entry import DecisionEntry, RefusalEntry
 from sealmark.ledger.errors import LedgerError
-from sealmark.ledger.log import Ledger
 from sealmark.policy.controls.labs import LABS
 from sealmark.policy.packs import KNOWN_CONTROLS
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sealmark.decision import Reason, Verdict
+    from sealmark.ledger.log import Ledger
     from sealmark.policy.control import About
 
 _MOST_DECISIONS = 200
@@ -37,18 +39,20 @@ _MEANINGS: dict[Verdict, str] = {
 @click.command(name="explain")
 @click.argument("identifier", metavar="ID")
 @click.option("--lab", is_flag=True, help="Print only the control's lab, to be piped into sh.")
+@key_option
 @home_option
-def command(identifier: str, lab: bool) -> None:
+def command(identifier: str, lab: bool, key_text: str | None) -> None:
     """Explain ID: a control such as not-root, a finding such as CVE-2023-0464, a decision's entry.
 
-    A finding is looked up in the latest decisions of the ledger, newest first; a decision is
-    named by its index there, 41 or entry:41.
+    A finding is looked up in the latest decisions of the ledger, newest first, by its id or an
+    alias of it; a decision is named by its index there, 41 or entry:41.
     """
     about = next((c.about for c in KNOWN_CONTROLS if c.about.id == identifier), None)
     if lab:
         lines = list(LABS[identifier].script()) if identifier in LABS else []
     else:
-        lines = list(_control(about) if about else _recorded(current_state().ledger, identifier))
+        ledger = current_state().ledger
+        lines = list(_control(about) if about else _recorded(ledger, key_text, identifier))
     if not lines:
         known = ", ".join(control.about.id for control in KNOWN_CONTROLS)
         raise UsageError(
@@ -69,12 +73,12 @@ def _control(about: About) -> Iterator[str]:
         yield from LABS[about.id].script()
 
 
-def _recorded(directory: Path, identifier: str) -> Iterator[str]:
+def _recorded(directory: Path, key_text: str | None, identifier: str) -> Iterator[str]:
     entry = _ENTRY.fullmatch(identifier)
     if not directory.is_dir():
         return
     try:
-        log = Ledger.open(directory)
+        log = open_to_read(directory, key_text)
         yield from _entry(log, int(entry[1])) if entry else _finding(log, identifier)
     except LedgerError as error:
         kind = _KINDS.get(error.exit_code, UnreadableError)
@@ -99,7 +103,7 @@ def _entry(log: Ledger, index: int) -> Iterator[str]:
     yield f"  asked    {asked.at}, by {asked.actor}, to {asked.action}, at the gate {asked.gate}"
     if asked.as_of:
         yield f"  judged   as of {asked.as_of}, as asked for, not by the clock"
-    yield f"  proof    sealmark ledger prove {index}"
+    yield f"  proof    sealmark ledger prove {index}{current_state().repeated}"
 
 
 def _reasons(log: Ledger, statement: DecisionEntry) -> Iterator[str]:
@@ -118,7 +122,8 @@ def _reasons(log: Ledger, statement: DecisionEntry) -> Iterator[str]:
 def _finding(log: Ledger, identifier: str) -> Iterator[str]:
     for index, decision in _decisions(log):
         judged = decision.judgement
-        found = [r for r in (*judged.reasons, *judged.unknowns) if r.subject_id == identifier]
+        names = {identifier, *_other_names(log, decision, identifier)}
+        found = [r for r in (*judged.reasons, *judged.unknowns) if r.subject_id in names]
         if not found:
             continue
         yield f"{identifier}: {decision.asked.reference or judged.subject.digest}"
@@ -126,6 +131,18 @@ def _finding(log: Ledger, identifier: str) -> Iterator[str]:
             yield from _reason(reason)
         yield f"  ledger entry {index}, {decision.asked.at}, asked by {decision.asked.actor}"
         return
+
+
+def _other_names(log: Ledger, decision: Decision, alias: str) -> Iterator[str]:
+    """Yield the ids under which the evidence of a decision has what is also called `alias`."""
+    for part in decision.judgement.evidence:
+        body = log.body(part.digest) if part.kind == "vulnerabilities" else None
+        if body is None or alias.encode(errors="replace") not in body:
+            continue
+        known = msgspec.json.decode(body, type=EvidencePart).vulnerabilities
+        yield from (
+            found.id for found in (known.findings if known else ()) if alias in found.aliases
+        )
 
 
 def _reason(reason: Reason) -> Iterator[str]:

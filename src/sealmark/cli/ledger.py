@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealmark.cli.ledger_reading import key_option, open_to_read, trusted_key
 from sealmark.cli.output import write_output
 from sealmark.cli.state import current_state, home_option
-from sealmark.ledger.errors import LedgerError, MissingError
+from sealmark.ledger.errors import LedgerError
 
 if TYPE_CHECKING:
-    from sealmark.ledger.note import VerifierKey
     from sealmark.ledger.verify import Verification
 
 DENIED = 1
@@ -55,7 +55,7 @@ _form = click.option(
     type=click.Path(path_type=Path),
     help="A checkpoint kept from earlier: the log must continue it.",
 )
-@click.option("--key", "key_text", metavar="VKEY", help="The verifier key to trust, from `show`.")
+@key_option
 @_form
 @home_option
 def verify(against: Path | None, key_text: str | None, form: str) -> int:
@@ -78,14 +78,13 @@ def verify(against: Path | None, key_text: str | None, form: str) -> int:
 
 @command.command()
 @click.option("--last", type=click.IntRange(0, 1000), default=5, show_default=True, help="Entries.")
+@key_option
 @_form
 @home_option
-def show(last: int, form: str) -> None:
+def show(last: int, key_text: str | None, form: str) -> None:
     """Print where the log is, the key that verifies it, its size and its last entries."""
-    from sealmark.ledger.log import Ledger
-
     directory = current_state().ledger
-    ledger = Ledger.open(directory)
+    ledger = open_to_read(directory, key_text)
     checkpoint = ledger.checkpoint()
     first = max(0, checkpoint.size - last)
     entries = enumerate(map(summary, ledger.entries(first, checkpoint.size)), first)
@@ -113,12 +112,11 @@ def show(last: int, form: str) -> None:
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     help="Where to write; - is standard output.  [default: entry-INDEX.tlog-proof]",
 )
+@key_option
 @home_option
-def prove(index: int, output: Path | None) -> None:
+def prove(index: int, output: Path | None, key_text: str | None) -> None:
     """Write one self-contained file that proves entry INDEX to whoever has the verifier key."""
-    from sealmark.ledger.log import Ledger
-
-    ledger = Ledger.open(current_state().ledger)
+    ledger = open_to_read(current_state().ledger, key_text)
     proof = ledger.prove(index)
     if output == Path("-"):
         click.echo(proof, nl=False)
@@ -156,22 +154,6 @@ def check_proof(file: Path, key_text: str, form: str) -> None:
     place = f"entry {proven.index} of {proven.checkpoint.size} in {proven.checkpoint.origin}"
     click.echo(f"proven: {place}")
     click.echo(summary(proven.entry))
-
-
-def trusted_key(directory: Path, text: str | None) -> VerifierKey:
-    """Return the key given as `text`, or else the public half of the ledger's own key file.
-
-    Raises MalformedError, or MissingError where there is neither.
-    """
-    from sealmark.ledger.note import VerifierKey
-    from sealmark.ledger.opening import own_verifier_key
-
-    if text is not None:
-        return VerifierKey.parse(text)
-    try:
-        return own_verifier_key(directory)
-    except MissingError as error:
-        raise MissingError(f"{error}; or name the key to trust with --key") from None
 
 
 def read_input(path: Path) -> bytes:

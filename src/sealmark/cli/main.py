@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from sealmark.cli.output import forget_standard_output
+from sealmark.cli.variables import name_variables
 from sealmark.errors import SealmarkError, ServiceError, UsageError
 
 _LONGEST_ERROR = 2000
@@ -44,6 +45,7 @@ class LazyCommands(click.Group):
             return None
         module = importlib.import_module(f"sealmark.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = module.command
+        name_variables(command, "sealmark", cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -54,7 +56,7 @@ class LazyCommands(click.Group):
 
 @click.command(
     cls=LazyCommands,
-    context_settings={"auto_envvar_prefix": "SEALMARK", "help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(package_name="sealmark", prog_name="sealmark")
 def sealmark() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -26,6 +27,13 @@ class State:
     data: Path
     cache: Path
     config: Path
+    named: Path | None = None
+    """The `--home` that was given on the command line."""
+
+    @property
+    def repeated(self) -> str:
+        """What a command that is shown to be typed needs after it, to find the same state."""
+        return f" --home {shlex.quote(str(self.named))}" if self.named else ""
 
     @property
     def ledger(self) -> Path:
@@ -108,7 +116,7 @@ def _remember(context: click.Context, _: click.Parameter, home: Path | None) -> 
     root = context.find_root()
     given = context.get_parameter_source("home") is ParameterSource.COMMANDLINE
     if given or not isinstance(root.obj, State):
-        root.obj = state_under(home)
+        root.obj = replace(state_under(home), named=home if given else None)
     context.default_map = defaults_for(context, root.obj.config_file)
 
 

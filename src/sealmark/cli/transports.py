@@ -24,11 +24,19 @@ def _oci(name: str, _: SourceOptions) -> Iterator[ReferrerSource]:
     from sealmark.adapters.oci_layout import OciLayout
 
     directory, at, digest = name.partition("@")
+    tag = ""
     if at:
-        yield OciLayout(Path(directory), digest=digest)
-        return
-    directory, _colon, tag = name.rpartition(":") if ":" in name else (name, "", "")
-    yield OciLayout(Path(directory), tag=tag)
+        _refuse_empty("oci", name, digest)
+    elif ":" in name:
+        directory, _colon, tag = name.rpartition(":")
+        _refuse_empty("oci", name, directory, tag)
+    yield OciLayout(Path(directory), tag, digest)
+
+
+def _refuse_empty(transport: str, name: str, *parts: str) -> None:
+    """What stands before or after a colon chooses among images; if empty, something was lost."""
+    if not all(parts):
+        raise UsageError(f"{transport}:{name} names no image: a part of it is empty")
 
 
 @contextmanager
@@ -39,7 +47,9 @@ def _oci_archive(name: str, _: SourceOptions) -> Iterator[ReferrerSource]:
     file, at, digest = name.partition("@")
     tag = ""
     if not at:
-        file, _colon, tag = name.partition(":")
+        file, colon, tag = name.partition(":")
+    if at or colon:
+        _refuse_empty("oci-archive", name, file, digest or tag)
     with open_archive(Path(file)) as archive:
         yield OciArchive(archive, tag, digest)
 
@@ -49,7 +59,9 @@ def _docker_archive(name: str, _: SourceOptions) -> Iterator[ReferrerSource]:
     from sealmark.adapters.archive import open_archive
     from sealmark.adapters.docker_archive import DockerArchive
 
-    file, _colon, reference = name.partition(":")
+    file, colon, reference = name.partition(":")
+    if colon:
+        _refuse_empty("docker-archive", name, file, reference)
     with open_archive(Path(file)) as archive:
         yield DockerArchive(archive, reference)
 

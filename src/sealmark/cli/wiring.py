@@ -29,6 +29,8 @@ from sealmark.scan.image import look
 from sealmark.scan.vulnerabilities.match import match
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sealmark.artifact.image import Image
     from sealmark.artifact.reference import Reference
     from sealmark.artifact.source import ImageSource
@@ -57,9 +59,19 @@ def actor() -> str:
         return f"uid:{uid}"
 
 
-def note(text: str) -> None:
-    """Say on standard error what does not change the answer."""
-    click.echo(f"sealmark: note: {text}", err=True)
+def notes() -> Callable[[str], None]:
+    """Return what says on standard error what does not change the answer, each text once.
+
+    What the running command has said already counts, whichever thread said it.
+    """
+    said: set[str] = click.get_current_context().meta.setdefault("sealmark.notes", set())
+
+    def note(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            click.echo(f"sealmark: note: {text}", err=True)
+
+    return note
 
 
 def open_ledger(state: State) -> Ledger:
@@ -68,7 +80,8 @@ def open_ledger(state: State) -> Ledger:
         state.data.mkdir(parents=True, exist_ok=True, mode=0o700)
         return Ledger.open(state.ledger, create=True)
     except (LedgerError, OSError) as error:
-        raise ServiceError(f"the ledger cannot be used, so nothing is answered: {error}") from error
+        why = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else error
+        raise ServiceError(f"the ledger cannot be used, so nothing is answered: {why}") from error
 
 
 def take_evidence(
@@ -85,7 +98,7 @@ def take_evidence(
     if named.transport == "dir":
         return _from_root(Path(named.name), state, database)
     wanted = Platform.parse(options.platform) if options.platform else _machine()
-    cache = NoCache() if options.no_cache else open_cache(state.layers, state.cache_secret, note)
+    cache = NoCache() if options.no_cache else open_cache(state.layers, state.cache_secret, notes())
     with open_source(named, options) as source:
         image = load_image(source, wanted, chosen=options.platform is not None)
         with watched(source, image, sys.stderr) as seen:
@@ -126,9 +139,10 @@ def _signatures(source: ImageSource, named: Reference, image: Image, asking: Ask
 def ask_advisories(inventory: Inventory, state: State, database: Path | None) -> Vulnerabilities:
     """Match an inventory against the advisory database; without one, say so in the coverage."""
     path = database or state.advisories
+    if database is not None and not database.is_file():
+        what = "is no file" if database.exists() else "does not exist"
+        raise UsageError(f"{database}: expected an advisory database, but it {what}")
     if not path.exists():
-        if database is not None:
-            raise UsageError(f"{database}: there is no such advisory database")
         return match(inventory.components, None)
     from sealmark.adapters.advisory_database import (
         AdvisoryDatabase,

@@ -69,11 +69,13 @@ def render_decision(
     terminal: Terminal | None = None,
     *,
     everything: bool = False,
+    home: str = "",
 ) -> str:
     """Return a decision in one of DECISION_FORMATS; `image` is the reference as asked for.
 
     `terminal` says how wide a table may be and whether it takes colour; without it the text is
-    plain. `everything` asks the table to leave nothing out. Raises UsageError for another format.
+    plain. `everything` asks the table to leave nothing out; `home` goes
+    after the commands it names. Raises UsageError for another format.
     """
     from sealmark.cli.render.order import version_order
     from sealmark.cli.render.plan import plan
@@ -88,6 +90,7 @@ def render_decision(
         index=answer.index,
         terminal=terminal or Terminal(),
         everything=everything,
+        home=home,
     )
     return _text(render(view))
 

@@ -105,7 +105,9 @@ def _errors(errors: Sequence[str]) -> Iterator[str]:
 def _footer(view: View) -> Iterator[str]:
     known = []
     if view.index is not None:
-        known.append(f"Ledger entry {view.index}: `sealmark ledger prove {view.index}`")
+        known.append(
+            f"Ledger entry {view.index}: {code(f'sealmark ledger prove {view.index}{view.home}')}"
+        )
     if view.decision.judgement.valid_until:
         known.append(f"valid until {code(view.decision.judgement.valid_until)}")
     if known:

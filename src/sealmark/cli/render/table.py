@@ -197,12 +197,20 @@ def _footer(page: Page, view: View) -> None:
         page.line((f"Valid until {view.decision.judgement.valid_until}.", "faint"))
     if view.index is not None:
         proof = f"Ledger entry {view.index}; prove it: sealmark ledger prove {view.index}"
-        page.line((proof, "faint"))
+        _command(page, proof, view)
     explained = next(iter([*view.plan.refusals, *view.plan.unknowns, *view.plan.warnings]), None)
     if explained:
         is_plain = explained.finding and _PLAIN_ID.fullmatch(explained.id)
         subject = explained.id if is_plain else explained.controls[0]
-        page.line((f"Learn more: sealmark explain {subject}", "faint"))
+        _command(page, f"Learn more: sealmark explain {subject}", view)
+
+
+def _command(page: Page, text: str, view: View) -> None:
+    """Name a command, with the home it needs, however long that is."""
+    if view.home:
+        page.whole(text + view.home, "faint")
+    else:
+        page.line((text, "faint"))
 
 
 def _signed(view: View) -> str:

@@ -168,6 +168,10 @@ class Page:
             line = f"{line} {word}" if line else word
         self._lines.append(" " * lead + line)
 
+    def whole(self, text: str, style: Style) -> None:
+        """Add one line, however long: what is cut cannot be copied."""
+        self._lines.append(self._painted(printable(text), style))
+
     def heading(self, text: str) -> None:
         """Begin a section."""
         self._lines.append("")

@@ -18,6 +18,7 @@ class View:
     """A decision with its evidence, where the ledger has it, and how it is to be shown.
 
     `image` is the reference as it was asked for. `everything` asks a table to leave nothing out.
+    `home` goes after every command that is shown.
     """
 
     decision: Decision
@@ -27,6 +28,7 @@ class View:
     index: int | None
     terminal: Terminal = field(default_factory=Terminal)
     everything: bool = False
+    home: str = ""
 
 
 @dataclass(frozen=True, slots=True)
