@@ -35,6 +35,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert (
         run(["advisories", "update", "--from", f"{directory}/feeds", "--home", str(directory)]) == 0
     )
+    # Whatever order the tests run in, there is a ledger.
+    assert run(["check", f"oci:{directory}/shop:1.1", "--home", str(directory)]) == 0
     return directory
 
 
