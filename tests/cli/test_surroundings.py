@@ -134,7 +134,7 @@ def test_an_interruption_is_one_line_and_130(tmp_path: Path) -> None:
 
 
 def interrupt(process: subprocess.Popen[str]) -> str:
-    """Interrupt as a person does, who tries again: a signal just before a read waits for its end."""
+    """Interrupt as a person does, who tries again: a signal just before a read may wait."""
     for _ in range(6):
         process.send_signal(signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
