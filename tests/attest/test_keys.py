@@ -8,7 +8,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, mldsa, padding, rsa, x25519
 
-from sealmark.attest.keys import KeyMaterialError, VerificationKey
+from sealmark.attest.keys import SCHEME_NUMBERS, SCHEMES, KeyMaterialError, VerificationKey
 
 MESSAGE = b"a message"
 RSA = rsa.generate_private_key(65537, 2048)
@@ -75,6 +75,22 @@ def test_a_signature_holds_in_no_other_scheme(scheme: str, other: str) -> None:
 def test_the_usual_scheme_is_taken_where_none_is_named() -> None:
     for scheme in ("PKIX_ECDSA_P384_SHA_384", "PKIX_ED25519", "PKIX_RSA_PKCS1V5", "ML_DSA_65"):
         assert VerificationKey.wrap(SIGNED[scheme][0]).scheme == scheme
+
+
+def test_sha_256_is_believed_of_a_larger_curve_where_nothing_names_the_hash() -> None:
+    public, signature = SIGNED["PKIX_ECDSA_P384_SHA_256"]
+    assert VerificationKey.wrap(public).holds(signature, MESSAGE)
+    assert not VerificationKey.wrap(public, "PKIX_ECDSA_P384_SHA_384").holds(signature, MESSAGE)
+
+
+def test_no_signature_holds_of_a_key_that_is_not_understood() -> None:
+    key = VerificationKey.of_unknown_scheme(b"some bytes", "PKIX_ED25519_PH")
+    assert not key.holds(b"", MESSAGE)
+    assert not key.holds_digest(b"", bytes(32))
+
+
+def test_every_scheme_has_its_number() -> None:
+    assert set(SCHEMES) <= set(SCHEME_NUMBERS.values())
 
 
 def test_rsa_in_pkcs1_is_read() -> None:

@@ -35,12 +35,12 @@ CHANGES: dict[str, Callable[[dict[str, Any]], object]] = {
     "tlogs[0].more": lambda root: first(root, "tlogs").update(more=1),
     "tlogs[0].logId.keyId": lambda root: first(root, "tlogs").update(logId={}),
     "ctlogs[0].logId": lambda root: first(root, "ctlogs").update(logId={"keyId": b64(bytes(32))}),
-    "certificateAuthorities[0].validFor": lambda root: first(root, "certificateAuthorities").pop(
-        "validFor"
-    ),
-    "certificateAuthorities[0].certChain.certificates": lambda root: first(
+    "certificateAuthorities[0].validFor.start": lambda root: first(
         root, "certificateAuthorities"
-    ).update(certChain={}),
+    ).update(validFor={}),
+    "certificateAuthorities[0].certChain": lambda root: first(root, "certificateAuthorities").pop(
+        "certChain"
+    ),
     "certificateAuthorities[0].certChain.certificates[0]": lambda root: first(
         root, "certificateAuthorities"
     )["certChain"]["certificates"].reverse(),

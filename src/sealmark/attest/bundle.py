@@ -17,6 +17,7 @@ MAX_TIMESTAMPS = 32
 MAX_CERTIFICATES = 10
 MAX_HASHES = 63
 HASH_NAMES = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha512"}
+HASH_NUMBERS = {1: "SHA2_256", 2: "SHA2_384", 3: "SHA2_512"}
 
 _VERSIONS = {
     "application/vnd.dev.sigstore.bundle+json;version=0.1": "0.1",
@@ -67,7 +68,7 @@ def _content(bundle: Message) -> MessageSignature | Envelope:
     algorithm, digest = "", b""
     if message.has("messageDigest"):
         noted = message.message("messageDigest", "algorithm", "digest")
-        algorithm = HASH_NAMES.get(noted.text("algorithm"), "")
+        algorithm = HASH_NAMES.get(noted.enum("algorithm", HASH_NUMBERS), "")
         digest = noted.data("digest")
         if not algorithm:
             raise FieldError(noted.at("algorithm"), "expected a hash of the SHA-2 family")
@@ -97,20 +98,20 @@ def _entries(material: Message, version: str) -> tuple[LogEntry, ...]:
 
 
 def _entry(entry: Message, version: str) -> LogEntry:
-    kind = entry.message("kindVersion", "kind", "version")
+    kind, index = entry.message("kindVersion", "kind", "version"), entry.integer("logIndex")
     promise = b""
     if entry.has("inclusionPromise"):
         field = "signedEntryTimestamp"
         promise = entry.message("inclusionPromise", field).optional_data(field)
     if version == "0.1" and not promise:
         raise FieldError(entry.at("inclusionPromise"), "version 0.1 demands a promise")
-    proof = _proof(entry) if entry.has("inclusionProof") else None
+    proof = _proof(entry, version) if entry.has("inclusionProof") else None
     if version != "0.1" and proof is None:
         raise FieldError(entry.at("inclusionProof"), f"version {version} demands a proof")
     return LogEntry(
         field=entry.path,
         log_id=entry.message("logId", "keyId").data("keyId"),
-        index=entry.integer("logIndex"),
+        index=index,
         kind=kind.text("kind"),
         version=kind.text("version"),
         integrated_time=entry.integer("integratedTime"),
@@ -120,18 +121,17 @@ def _entry(entry: Message, version: str) -> LogEntry:
     )
 
 
-def _proof(entry: Message) -> InclusionProof | None:
+def _proof(entry: Message, version: str) -> InclusionProof:
     proof = entry.message("inclusionProof", *_PROOF)
-    if not proof.has("checkpoint"):
-        if entry.has("inclusionPromise"):
-            return None  # v0.1 wrote proofs without a checkpoint, which prove nothing
-        raise FieldError(proof.at("checkpoint"), "a proof needs a signed checkpoint")
+    checkpoint = b""  # v0.1 wrote proofs without one, which prove nothing
+    if proof.has("checkpoint") or version != "0.1":
+        checkpoint = proof.message("checkpoint", "envelope").text("envelope").encode()
     return InclusionProof(
         index=proof.integer("logIndex"),
         size=proof.integer("treeSize"),
         root=proof.data("rootHash"),
         hashes=proof.datas("hashes", MAX_HASHES),
-        checkpoint=proof.message("checkpoint", "envelope").text("envelope").encode(),
+        checkpoint=checkpoint,
     )
 
 

@@ -125,6 +125,12 @@ def allows_code_signing(certificate: Certificate, *, absent: bool) -> bool:
     return absent if usage is None else ExtendedKeyUsageOID.CODE_SIGNING in usage
 
 
+def allows_time_stamping(certificate: Certificate) -> bool:
+    """Tell whether the extended key usage has time stamping (RFC 3161, 2.3)."""
+    usage = _value(certificate, x509.ExtendedKeyUsage)
+    return usage is not None and ExtendedKeyUsageOID.TIME_STAMPING in usage
+
+
 def _check_extensions(certificate: Certificate) -> None:
     """RFC 5280, 4.2: a critical extension that is not understood makes the certificate useless."""
     for extension in certificate.extensions:

@@ -35,7 +35,7 @@ def find_authority(
     why = "no certificate authority of the trust root issued it"
     whens = tuple(times)
     for authority in authorities:
-        if not authority.chain[0].issued(leaf):
+        if not authority.chain or not authority.chain[0].issued(leaf):
             continue
         why = _objection(leaf, authority, whens)
         if not why:

@@ -32,7 +32,10 @@ class SignedPayload:
 
 @dataclass(frozen=True, slots=True)
 class InclusionProof:
-    """A path from the entry to a root, and the log's signed word for that root."""
+    """A path from the entry to a root, and the log's signed word for that root.
+
+    Bundles of version 0.1 may come without that word: their path leads to nobody's root.
+    """
 
     index: int
     size: int

@@ -11,9 +11,12 @@ import json
 import re
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sealmark.errors import UnreadableError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_INTEGER = 2**63 - 1
 MAX_DEPTH = 64
@@ -114,6 +117,15 @@ class Message:
             raise FieldError(self.at(name), "expected a whole number from 0 to 2^63-1")
         return value
 
+    def enum(self, name: str, numbers: Mapping[int, str]) -> str:
+        """Return an enum field's name, which ProtoJSON may write as its number; empty if absent."""
+        value = self._fields.get(name, "")
+        if isinstance(value, str):
+            return value
+        if type(value) is not int or value not in numbers:
+            raise FieldError(self.at(name), "expected the name or the number of a choice")
+        return numbers[value]
+
     def time(self, name: str) -> datetime:
         """Return a Timestamp field that must be there."""
         return parse_time(self.text(name), self.at(name))
@@ -147,7 +159,11 @@ class Message:
 
 
 def base64_bytes(text: str, path: str) -> bytes:
-    """Return the bytes of base64, standard or URL-safe, padded or not; FieldError for others."""
+    """Return the bytes of base64, standard or URL-safe, padded or not; FieldError for others.
+
+    Lines may be broken, as base64(1) breaks them and the readers of other clients allow.
+    """
+    text = text.replace("\r", "").replace("\n", "")
     standard = text.translate(_FROM_URL_SAFE) if "-" in text or "_" in text else text
     standard = standard.rstrip("=")
     standard += "=" * (-len(standard) % 4)

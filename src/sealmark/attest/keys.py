@@ -34,34 +34,45 @@ class KeyMaterialError(UnreadableError):
 
 @dataclass(frozen=True, slots=True)
 class Scheme:
-    """How a key signs: family, hash (none where the family hashes by itself), and its limits."""
+    """How a key signs: family, hashes (none where the family hashes by itself), and its curve."""
 
     family: str
-    hash: str = ""
+    hashes: tuple[str, ...] = ()
     curve: str = ""
 
 
 SCHEMES: Mapping[str, Scheme] = {
-    "PKIX_ECDSA_P256_SHA_256": Scheme("ecdsa", "sha256", "secp256r1"),
-    "PKIX_ECDSA_P384_SHA_384": Scheme("ecdsa", "sha384", "secp384r1"),
-    "PKIX_ECDSA_P521_SHA_512": Scheme("ecdsa", "sha512", "secp521r1"),
-    "PKIX_ECDSA_P384_SHA_256": Scheme("ecdsa", "sha256", "secp384r1"),
-    "PKIX_ECDSA_P521_SHA_256": Scheme("ecdsa", "sha256", "secp521r1"),
+    "PKIX_ECDSA_P256_SHA_256": Scheme("ecdsa", ("sha256",), "secp256r1"),
+    "PKIX_ECDSA_P384_SHA_384": Scheme("ecdsa", ("sha384",), "secp384r1"),
+    "PKIX_ECDSA_P521_SHA_512": Scheme("ecdsa", ("sha512",), "secp521r1"),
+    "PKIX_ECDSA_P384_SHA_256": Scheme("ecdsa", ("sha256",), "secp384r1"),
+    "PKIX_ECDSA_P521_SHA_256": Scheme("ecdsa", ("sha256",), "secp521r1"),
     "PKIX_ED25519": Scheme("ed25519"),
-    "PKIX_RSA_PKCS1V15_2048_SHA256": Scheme("rsa-pkcs1", "sha256"),
-    "PKIX_RSA_PKCS1V15_3072_SHA256": Scheme("rsa-pkcs1", "sha256"),
-    "PKIX_RSA_PKCS1V15_4096_SHA256": Scheme("rsa-pkcs1", "sha256"),
-    "PKIX_RSA_PSS_2048_SHA256": Scheme("rsa-pss", "sha256"),
-    "PKIX_RSA_PSS_3072_SHA256": Scheme("rsa-pss", "sha256"),
-    "PKIX_RSA_PSS_4096_SHA256": Scheme("rsa-pss", "sha256"),
-    "PKIX_RSA_PKCS1V5": Scheme("rsa-pkcs1", "sha256"),
-    "PKIX_RSA_PSS": Scheme("rsa-pss", "sha256"),
-    "PKCS1_RSA_PKCS1V5": Scheme("rsa-pkcs1", "sha256"),
-    "PKCS1_RSA_PSS": Scheme("rsa-pss", "sha256"),
+    "PKIX_RSA_PKCS1V15_2048_SHA256": Scheme("rsa-pkcs1", ("sha256",)),
+    "PKIX_RSA_PKCS1V15_3072_SHA256": Scheme("rsa-pkcs1", ("sha256",)),
+    "PKIX_RSA_PKCS1V15_4096_SHA256": Scheme("rsa-pkcs1", ("sha256",)),
+    "PKIX_RSA_PSS_2048_SHA256": Scheme("rsa-pss", ("sha256",)),
+    "PKIX_RSA_PSS_3072_SHA256": Scheme("rsa-pss", ("sha256",)),
+    "PKIX_RSA_PSS_4096_SHA256": Scheme("rsa-pss", ("sha256",)),
+    "PKIX_RSA_PKCS1V5": Scheme("rsa-pkcs1", ("sha256",)),
+    "PKIX_RSA_PSS": Scheme("rsa-pss", ("sha256",)),
+    "PKCS1_RSA_PKCS1V5": Scheme("rsa-pkcs1", ("sha256",)),
+    "PKCS1_RSA_PSS": Scheme("rsa-pss", ("sha256",)),
     "ML_DSA_44": Scheme("MLDSA44PublicKey"),
     "ML_DSA_65": Scheme("MLDSA65PublicKey"),
     "ML_DSA_87": Scheme("MLDSA87PublicKey"),
 }
+SCHEME_NUMBERS: Mapping[int, str] = {
+    1: "PKCS1_RSA_PKCS1V5", 2: "PKCS1_RSA_PSS", 3: "PKIX_RSA_PKCS1V5", 4: "PKIX_RSA_PSS",
+    5: "PKIX_ECDSA_P256_SHA_256", 6: "PKIX_ECDSA_P256_HMAC_SHA_256", 7: "PKIX_ED25519",
+    8: "PKIX_ED25519_PH", 9: "PKIX_RSA_PKCS1V15_2048_SHA256", 10: "PKIX_RSA_PKCS1V15_3072_SHA256",
+    11: "PKIX_RSA_PKCS1V15_4096_SHA256", 12: "PKIX_ECDSA_P384_SHA_384",
+    13: "PKIX_ECDSA_P521_SHA_512", 14: "LMS_SHA256", 15: "LMOTS_SHA256",
+    16: "PKIX_RSA_PSS_2048_SHA256", 17: "PKIX_RSA_PSS_3072_SHA256", 18: "PKIX_RSA_PSS_4096_SHA256",
+    19: "PKIX_ECDSA_P384_SHA_256", 20: "PKIX_ECDSA_P521_SHA_256",
+    21: "ML_DSA_65", 22: "ML_DSA_87", 23: "ML_DSA_44",
+}  # fmt: skip
+"""PublicKeyDetails (sigstore_common.proto), which ProtoJSON may write as numbers."""
 _BY_CURVE = {
     "secp256r1": "PKIX_ECDSA_P256_SHA_256",
     "secp384r1": "PKIX_ECDSA_P384_SHA_384",
@@ -76,17 +87,22 @@ _BY_CLASS = {
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """A public key and the one scheme in which its signatures are believed."""
+    """A public key and the one scheme in which its signatures are believed.
+
+    `hashes` are those that the scheme may apply to a message; none where it hashes by itself.
+    """
 
     spki: bytes
     scheme: str
+    hashes: tuple[str, ...]
     _public: Any = field(repr=False, compare=False)
 
     @classmethod
     def load(cls, data: bytes, scheme: str | None = None) -> VerificationKey:
         """Read PEM or DER (SubjectPublicKeyInfo, or RSA's PKCS #1).
 
-        Without `scheme` the key's usual one is taken. Raises KeyMaterialError.
+        Without `scheme` the key's usual one is taken; clients sign SHA-256 with the larger curves,
+        too, and no certificate says so, so there that is believed as well. Raises KeyMaterialError.
         """
         if len(data) > MAX_KEY_BYTES:
             raise KeyMaterialError(f"a public key has at most {MAX_KEY_BYTES} bytes")
@@ -109,12 +125,14 @@ class VerificationKey:
         spki = public.public_bytes(
             serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         )
-        return cls(spki, scheme or usual, public)
+        more = ("sha256",) if scheme is None and chosen.family == "ecdsa" else ()
+        hashes_of = tuple(dict.fromkeys(chosen.hashes + more))
+        return cls(spki, scheme or usual, hashes_of, public)
 
-    @property
-    def hash(self) -> str:
-        """The hash that the scheme applies to a message; empty where there is no separate one."""
-        return SCHEMES[self.scheme].hash
+    @classmethod
+    def of_unknown_scheme(cls, data: bytes, scheme: str) -> VerificationKey:
+        """Return a key that is named and not understood: no signature of it holds."""
+        return cls(data, scheme, (), None)
 
     @property
     def fingerprint(self) -> str:
@@ -123,38 +141,43 @@ class VerificationKey:
 
     def holds(self, signature: bytes, message: bytes) -> bool:
         """Tell whether `signature` is this key's over `message`."""
-        if not self.hash:
-            try:
-                self._public.verify(signature, message)
-            except _NOT_A_SIGNATURE:
-                return False
-            return True
-        return self.holds_digest(signature, hashlib.new(self.hash, message).digest())
+        if self._public is None:
+            return False
+        if self.hashes:
+            digests = [hashlib.new(name, message).digest() for name in self.hashes]
+            return any(self.holds_digest(signature, digest) for digest in digests)
+        try:
+            self._public.verify(signature, message)
+        except _NOT_A_SIGNATURE:
+            return False
+        return True
 
     def holds_digest(self, signature: bytes, digest: bytes) -> bool:
         """Tell whether `signature` is this key's over a message with this digest.
 
         Always false for schemes without a separate hash.
         """
-        scheme = SCHEMES[self.scheme]
-        if not scheme.hash or len(digest) != _HASHES[scheme.hash].digest_size:
+        algorithms = [_HASHES[name] for name in self.hashes]
+        fitting = [one for one in algorithms if one.digest_size == len(digest)]
+        if not fitting:
             return False
-        hashed = utils.Prehashed(_HASHES[scheme.hash])
+        hashed = utils.Prehashed(fitting[0])
         try:
-            if scheme.family == "ecdsa":
+            if SCHEMES[self.scheme].family == "ecdsa":
                 self._public.verify(signature, digest, ec.ECDSA(hashed))
             else:
-                self._public.verify(signature, digest, _padding(scheme), hashed)
+                padded = _padding(SCHEMES[self.scheme], fitting[0])
+                self._public.verify(signature, digest, padded, hashed)
         except _NOT_A_SIGNATURE:
             return False
         return True
 
 
-def _padding(scheme: Scheme) -> padding.AsymmetricPadding:
+def _padding(scheme: Scheme, algorithm: hashes.HashAlgorithm) -> padding.AsymmetricPadding:
     if scheme.family == "rsa-pkcs1":
         return padding.PKCS1v15()
     # Signers choose the salt's length (Go's library the longest, the RFC the hash's): any is valid.
-    return padding.PSS(padding.MGF1(_HASHES[scheme.hash]), padding.PSS.AUTO)
+    return padding.PSS(padding.MGF1(algorithm), padding.PSS.AUTO)
 
 
 def _usual_scheme(public: Any) -> str:

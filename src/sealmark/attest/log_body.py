@@ -14,11 +14,11 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
-from sealmark.attest.bundle import HASH_NAMES
+from sealmark.attest.bundle import HASH_NAMES, HASH_NUMBERS
 from sealmark.attest.claim import MessageSignature
 from sealmark.attest.dsse import Envelope
 from sealmark.attest.fields import FieldError, Message, base64_bytes, decode_json
-from sealmark.attest.keys import KeyMaterialError, VerificationKey
+from sealmark.attest.keys import SCHEME_NUMBERS, KeyMaterialError, VerificationKey
 from sealmark.attest.steps import LOG, RefusedError
 
 if TYPE_CHECKING:
@@ -142,13 +142,13 @@ def _twice(message: Message, name: str) -> bytes:
 
 def _v2_digest(spec: Message, name: str) -> tuple[str, bytes]:
     noted = spec.message(name, "algorithm", "digest")
-    return HASH_NAMES.get(noted.text("algorithm"), ""), noted.data("digest")
+    return HASH_NAMES.get(noted.enum("algorithm", HASH_NUMBERS), ""), noted.data("digest")
 
 
 def _v2_signature(signature: Message, signed: Signed) -> None:
     _same(signature, signature.data("content") == signed.claim.signature, "signature")
     verifier = signature.message("verifier", *_V2_VERIFIER)
-    verifier.optional_text("keyDetails")  # the key itself is compared
+    verifier.enum("keyDetails", SCHEME_NUMBERS)  # the key itself is compared
     kind = verifier.one_of("publicKey", "x509Certificate")
     raw = verifier.message(kind, "rawBytes").data("rawBytes")
     certificate = signed.claim.certificate

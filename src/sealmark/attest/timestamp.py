@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
 
-from sealmark.attest.certificate import is_authority
+from sealmark.attest.ber import in_one_piece
+from sealmark.attest.certificate import allows_time_stamping, is_authority
 from sealmark.attest.steps import TIME, RefusedError
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def read_stamp(stamp: bytes, field: str) -> Stamp:
     if len(stamp) > MAX_TIMESTAMP_BYTES:
         raise RefusedError(TIME, field, f"expected at most {MAX_TIMESTAMP_BYTES} bytes")
     try:
-        response = decode_timestamp_response(stamp)
+        response = _decoded(stamp)
         info = response.tst_info
         imprint = info.message_imprint
         when = info.gen_time.astimezone(UTC)
@@ -81,10 +82,23 @@ def read_stamp(stamp: bytes, field: str) -> Stamp:
         raise RefusedError(TIME, field, f"not a time stamp response: {error}") from None
 
 
+def _decoded(stamp: bytes) -> TimeStampResponse:
+    try:
+        return decode_timestamp_response(stamp)
+    except ValueError:
+        whole = in_one_piece(stamp)
+        if whole == stamp:
+            raise
+        return decode_timestamp_response(whole)
+
+
 def _made_by(stamp: Stamp, authority: Authority) -> bool:
+    if not authority.chain:
+        return False
     chain = [certificate.parsed for certificate in authority.chain]
     builder = VerifierBuilder(roots=chain[-1:], intermediates=chain[1:-1])
-    if not is_authority(authority.chain[0]):
+    # The lowest certificate makes the stamps, whatever else it may do, or names who does.
+    if allows_time_stamping(authority.chain[0]) or not is_authority(authority.chain[0]):
         builder = builder.tsa_certificate(chain[0])
     try:
         return builder.build().verify(stamp.response, stamp.imprint)

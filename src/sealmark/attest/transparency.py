@@ -67,28 +67,32 @@ def promise_bytes(entry: LogEntry) -> bytes:
 def check_entry(entry: LogEntry, logs: Iterable[TrustedLog], times: Iterable[datetime]) -> None:
     """Raise RefusedError (step 5) unless a log of the trust root holds the entry.
 
-    With a proof, the path must lead to a root that the log signed; without one, a bundle of
-    version 0.1 has the promise, which step 1 verified. The log must have been trusted at `times`.
+    With a proof, the path must lead to a root that the log signed; without one, or without the
+    log's word for the root, a bundle of version 0.1 has the promise, which step 1 verified. The
+    log must have been trusted at `times`.
     """
     known = _known(entry, logs, LOG)
-    if entry.proof is None:
+    if entry.proof is None or not entry.proof.checkpoint:
         if not entry.promise:
             raise RefusedError(LOG, entry.field, "neither a proof nor a promise")
+        if entry.proof is not None:
+            _check_path(entry, entry.proof)
         return
     whens = tuple(times)
     valid = [log for log in known if all(log.window.covers(when) for when in whens)]
     if not valid:
         raise RefusedError(LOG, f"{entry.field}.logId", "the log was not trusted at that time")
     checkpoint = _checkpoint(entry, entry.proof, valid)
-    _check_path(entry, entry.proof, checkpoint)
-
-
-def _check_path(entry: LogEntry, proof: InclusionProof, checkpoint: Checkpoint) -> None:
     field = f"{entry.field}.inclusionProof"
-    if proof.root != checkpoint.root:
+    if entry.proof.root != checkpoint.root:
         raise RefusedError(LOG, f"{field}.rootHash", "is not the root of the checkpoint")
-    if proof.size != checkpoint.size:
+    if entry.proof.size != checkpoint.size:
         raise RefusedError(LOG, f"{field}.treeSize", "is not the size of the checkpoint")
+    _check_path(entry, entry.proof)
+
+
+def _check_path(entry: LogEntry, proof: InclusionProof) -> None:
+    field = f"{entry.field}.inclusionProof"
     if (entry.kind, entry.version) in V2_ENTRIES and proof.index != entry.index:
         raise RefusedError(LOG, f"{field}.logIndex", "is not the entry's index")
     leaf = leaf_hash(entry.body)
@@ -103,19 +107,25 @@ def _checkpoint(entry: LogEntry, proof: InclusionProof, logs: list[TrustedLog]) 
         checkpoint = Checkpoint.parse_text(note.text)
     except MalformedError as error:
         raise RefusedError(LOG, field, str(error)) from None
-    if not any(_signed(note, log) for log in logs):
-        raise RefusedError(LOG, field, "no valid signature by the log")
     if (entry.kind, entry.version) in V2_ENTRIES:
         hosts = {log.host for log in logs}
         if checkpoint.origin.partition("/")[0] not in hosts:
             raise RefusedError(LOG, field, f"it is of another log, {checkpoint.origin[:80]!r}")
+    if not any(_signed(note, checkpoint.origin, log) for log in logs):
+        raise RefusedError(LOG, field, "no valid signature by the log")
     return checkpoint
 
 
-def _signed(note: Note, log: TrustedLog) -> bool:
-    """Signatures of other keys are ignored, as signed-note has it; all of this key must hold."""
+def _signed(note: Note, origin: str, log: TrustedLog) -> bool:
+    """One signature by this key in the log's own name must hold (C2SP signed-note).
+
+    Those of other keys are ignored: witnesses' and the log's further ones. Rekor v1 appends the
+    number of its tree to its name, in the origin alone.
+    """
+    text = note.text.encode()
     own = [item for item in note.signatures if item.key_id == log.key_hint]
-    return bool(own) and all(log.key.holds(item.value, note.text.encode()) for item in own)
+    named = [one for one in own if one.name in (origin, origin.partition(" - ")[0])]
+    return any(log.key.holds(item.value, text) for item in named)
 
 
 def _known(entry: LogEntry, logs: Iterable[TrustedLog], step: Step) -> list[TrustedLog]:

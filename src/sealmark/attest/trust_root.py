@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from sealmark.attest.certificate import Certificate, CertificateError, check_authority
 from sealmark.attest.fields import FieldError, Message, decode_json
-from sealmark.attest.keys import KeyMaterialError, VerificationKey
+from sealmark.attest.keys import SCHEME_NUMBERS, SCHEMES, KeyMaterialError, VerificationKey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,6 +25,7 @@ MAX_CHAIN = 8
 MEDIA_TYPES = (
     "application/vnd.dev.sigstore.trustedroot+json;version=0.1",
     "application/vnd.dev.sigstore.trustedroot+json;version=0.2",
+    "application/vnd.dev.sigstore.trustedroot.v0.1+json",
     "application/vnd.dev.sigstore.trustedroot.v0.2+json",
 )
 
@@ -63,7 +64,10 @@ class TrustedLog:
 
 @dataclass(frozen=True, slots=True)
 class Authority:
-    """Who issues certificates or time stamps: a chain, lowest first, and when it did so."""
+    """Who issues certificates or time stamps: a chain, lowest first, and when it did so.
+
+    An authority without certificates is named and vouches for nothing.
+    """
 
     uri: str
     chain: tuple[Certificate, ...]
@@ -97,19 +101,28 @@ def parse_trust_root(data: bytes) -> TrustRoot:
 
 def _log(log: Message) -> TrustedLog:
     key = log.message("publicKey", "rawBytes", "keyDetails", "validFor")
-    try:
-        public = VerificationKey.load(key.data("rawBytes"), key.text("keyDetails"))
-    except KeyMaterialError as error:
-        raise FieldError(key.path, str(error)) from None
     log_id = log.message("logId", "keyId").data("keyId")
     named = log.has("checkpointKeyId")
     return TrustedLog(
         log_id=log_id,
         checkpoint_id=log.message("checkpointKeyId", "keyId").data("keyId") if named else log_id,
         host=_host(log),
-        key=public,
-        window=read_window(key) if key.has("validFor") else Window(),
+        key=_key(key),
+        window=optional_window(key),
     )
+
+
+def _key(key: Message) -> VerificationKey:
+    """A kind of key that is not understood leaves the log named and without a word that holds."""
+    data, scheme = key.data("rawBytes"), key.enum("keyDetails", SCHEME_NUMBERS)
+    if not scheme:
+        raise FieldError(key.at("keyDetails"), "expected a text")
+    if scheme not in SCHEMES:
+        return VerificationKey.of_unknown_scheme(data, scheme)
+    try:
+        return VerificationKey.load(data, scheme)
+    except KeyMaterialError as error:
+        raise FieldError(key.path, str(error)) from None
 
 
 def _certificate_log(log: Message) -> TrustedLog:
@@ -136,7 +149,7 @@ def _authorities(root: Message, name: str, leaves: int) -> Iterable[Authority]:
     for item in root.messages(name, MAX_MEMBERS, *_AUTHORITY):
         chain = _chain(item.message("certChain", "certificates"))
         _check_chain(item.at("certChain"), chain, leaves)
-        yield Authority(item.optional_text("uri"), chain, read_window(item))
+        yield Authority(item.optional_text("uri"), chain, optional_window(item))
 
 
 def _chain(message: Message) -> tuple[Certificate, ...]:
@@ -146,8 +159,6 @@ def _chain(message: Message) -> tuple[Certificate, ...]:
             found.append(Certificate.parse(item.data("rawBytes")))
         except CertificateError as error:
             raise FieldError(item.path, str(error)) from None
-    if not found:
-        raise FieldError(message.at("certificates"), "expected a certificate")
     return tuple(found)
 
 
@@ -161,6 +172,11 @@ def _check_chain(path: str, chain: tuple[Certificate, ...], leaves: int) -> None
             check_authority(certificate, index)
         except CertificateError as error:
             raise FieldError(f"{path}.certificates[{index + leaves}]", str(error)) from None
+
+
+def optional_window(message: Message) -> Window:
+    """Read a `validFor`; without one the span is open at both ends. Raises FieldError."""
+    return read_window(message) if message.has("validFor") else Window()
 
 
 def read_window(message: Message) -> Window:

@@ -91,13 +91,15 @@ class Verified:
 class _Signer:
     key: VerificationKey
     identity: Identity | None
+    leaf: Certificate | None
 
 
 def verify(claim: Claim, trust: TrustRoot, expectation: Expectation, now: datetime) -> Verified:
     """Turn a claim into evidence. Raises RefusedError or MalformedError, naming step and field."""
+    signer = _read_signer(claim, expectation)  # no trust yet
     times = _trusted_times(claim, trust, now)  # 1
-    signer = _signer(claim, trust, expectation, times)  # 2, 3, 4
-    logged = _logged(claim, trust, expectation, signer, times)  # 5
+    _check_certificate(signer, trust, expectation, times)  # 2, 3, 4
+    logged = _logged(claim, trust, expectation, times)  # 5
     _check_signature(claim, signer.key, expectation.artifact)  # 6
     statement, repository = _subject(claim, expectation)  # 7
     return Verified(
@@ -109,6 +111,36 @@ def verify(claim: Claim, trust: TrustRoot, expectation: Expectation, now: dateti
         logged,
         repository,
     )
+
+
+def _read_signer(claim: Claim, expectation: Expectation) -> _Signer:
+    """What needs no trust to be seen: whose word this claims to be, and what the entries are about.
+
+    It comes first so that a refusal names the reason and not what follows from it: the time of an
+    entry about something else is another's time.
+    """
+    signer = _claimed_signer(claim, expectation)
+    _check_others(claim)
+    for entry in claim.entries:
+        check_body(entry, Signed(claim, signer.key, expectation.artifact))
+    return signer
+
+
+def _claimed_signer(claim: Claim, expectation: Expectation) -> _Signer:
+    """A key is the one expected; a certificate is read, and not yet believed."""
+    if isinstance(expectation.signer, VerificationKey):
+        if claim.certificate is not None:
+            why = "expected a signature by a key, got one by a certificate"
+            raise RefusedError(IDENTITY, "verificationMaterial", why)
+        return _Signer(expectation.signer, None, None)
+    if claim.certificate is None:
+        why = "expected a signature by a certificate, got one by a key"
+        raise RefusedError(IDENTITY, "verificationMaterial", why)
+    try:
+        leaf = Certificate.parse(claim.certificate)
+        return _Signer(leaf.key, read_identity(leaf), leaf)
+    except CertificateError as error:
+        raise RefusedError(CHAIN, "certificate", str(error)) from None
 
 
 def _trusted_times(claim: Claim, trust: TrustRoot, now: datetime) -> tuple[TrustedTime, ...]:
@@ -131,30 +163,23 @@ def _trusted_times(claim: Claim, trust: TrustRoot, now: datetime) -> tuple[Trust
     return tuple(times)
 
 
-def _signer(
-    claim: Claim, trust: TrustRoot, expectation: Expectation, times: tuple[TrustedTime, ...]
-) -> _Signer:
+def _check_certificate(
+    signer: _Signer, trust: TrustRoot, expectation: Expectation, times: tuple[TrustedTime, ...]
+) -> None:
     """Steps 2 to 4, for certificates; a key is known or not, there is nothing to follow."""
-    if isinstance(expectation.signer, VerificationKey):
-        if claim.certificate is not None:
-            why = "expected a signature by a key, got one by a certificate"
-            raise RefusedError(IDENTITY, "verificationMaterial", why)
-        return _Signer(expectation.signer, None)
-    if claim.certificate is None:
-        why = "expected a signature by a certificate, got one by a key"
-        raise RefusedError(IDENTITY, "verificationMaterial", why)
+    if signer.leaf is None or signer.identity is None:
+        return
     if not times:
         why = "neither a log nor a time-stamping authority says when it was signed"
         raise RefusedError(TIME, "verificationMaterial", why)
-    _check_others(claim)
-    leaf, identity = _read_certificate(claim.certificate)
-    authority = find_authority(leaf, trust.certificate_authorities, [t.when for t in times])
+    whens = [time.when for time in times]
+    authority = find_authority(signer.leaf, trust.certificate_authorities, whens)
     if not expectation.unsafe_without_sct:
-        check_scts(leaf, authority.chain[0], trust.certificate_logs)
-    objection = expectation.signer.objection(identity)
+        check_scts(signer.leaf, authority.chain[0], trust.certificate_logs)
+    assert not isinstance(expectation.signer, VerificationKey)
+    objection = expectation.signer.objection(signer.identity)
     if objection:
         raise RefusedError(IDENTITY, "certificate", objection)
-    return _Signer(leaf.key, identity)
 
 
 def _check_others(claim: Claim) -> None:
@@ -168,33 +193,22 @@ def _check_others(claim: Claim) -> None:
             raise RefusedError(CHAIN, f"certificates[{index}]", "a bundle must not bring a root")
 
 
-def _read_certificate(der: bytes) -> tuple[Certificate, Identity]:
-    try:
-        leaf = Certificate.parse(der)
-        return leaf, read_identity(leaf)
-    except CertificateError as error:
-        raise RefusedError(CHAIN, "certificate", str(error)) from None
-
-
 def _logged(
     claim: Claim,
     trust: TrustRoot,
     expectation: Expectation,
-    signer: _Signer,
     times: tuple[TrustedTime, ...],
 ) -> tuple[LoggedAt, ...]:
-    """Step 5: all entries the claim brings must hold and be about this claim.
+    """Step 5: all entries the claim brings must hold.
 
     There must be one, but for a key's claim where the trust root names no log at all.
     """
     demanded = bool(trust.logs) or claim.certificate is not None
     if not claim.entries and demanded and not expectation.unsafe_without_log:
         raise RefusedError(LOG, "verificationMaterial.tlogEntries", "there is none")
-    signed = Signed(claim, signer.key, expectation.artifact)
     logged = []
     for entry in claim.entries:
         check_entry(entry, trust.logs, [time.when for time in times])
-        check_body(entry, signed)
         index = entry.proof.index if entry.proof else entry.index
         logged.append(LoggedAt(entry.log_id.hex(), index))
     return tuple(logged)
@@ -216,8 +230,9 @@ def _check_signature(claim: Claim, key: VerificationKey, artifact: Artifact) -> 
 
 
 def _holds_over(artifact: Artifact, key: VerificationKey, signature: bytes) -> bool:
-    if key.hash in artifact.digests:
-        return key.holds_digest(signature, artifact.digests[key.hash])
+    known = [artifact.digests[name] for name in key.hashes if name in artifact.digests]
+    if known:
+        return any(key.holds_digest(signature, digest) for digest in known)
     if artifact.content is None:
         why = f"keys of the scheme {key.scheme} need the artifact's bytes, not a digest alone"
         raise RefusedError(SIGNATURE, "messageSignature.signature", why)

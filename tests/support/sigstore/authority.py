@@ -72,6 +72,7 @@ def ca_certificate(
 @dataclass
 class CertificateLog:
     key: ec.EllipticCurvePrivateKey = field(default_factory=p256)
+    extensions: bytes = b""
 
     @property
     def log_id(self) -> bytes:
@@ -79,13 +80,14 @@ class CertificateLog:
 
     def sct(self, tbs: bytes, issuer: x509.Certificate, when: datetime) -> bytes:
         """RFC 6962, 3.2: what the log signs, and the structure it hands out."""
+        extensions = struct.pack("!H", len(self.extensions)) + self.extensions
         milliseconds = int(when.timestamp() * 1000)
         signed = struct.pack("!BBQH", 0, 0, milliseconds, 1)
         signed += hashlib.sha256(spki(issuer.public_key())).digest()
-        signed += len(tbs).to_bytes(3) + tbs + b"\0\0"
+        signed += len(tbs).to_bytes(3) + tbs + extensions
         signature = self.key.sign(signed, ec.ECDSA(hashes.SHA256()))
         head = struct.pack("!B32sQ", 0, self.log_id, milliseconds)
-        return head + b"\0\0" + b"\4\3" + struct.pack("!H", len(signature)) + signature
+        return head + extensions + b"\4\3" + struct.pack("!H", len(signature)) + signature
 
 
 class Fulcio:

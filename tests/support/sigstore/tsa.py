@@ -23,11 +23,28 @@ _TST_INFO = oid("1.2.840.113549.1.9.16.1.4")
 
 
 class TimestampAuthority:
-    def __init__(self, common: str = "test-tsa") -> None:
-        root_key, self.key = p256(), p256()
+    """Stamps with a certificate that lives until `end`, sent along if `sends`.
+
+    With `one_key` root and signer are authorities with the same key, as some test services do it;
+    with `pieces` the content is an octet string in pieces, which is BER and not DER.
+    """
+
+    def __init__(
+        self,
+        common: str = "test-tsa",
+        end: datetime = END,
+        *,
+        sends: bool = False,
+        one_key: bool = False,
+        pieces: bool = False,
+    ) -> None:
+        root_key, self.sends, self.pieces = p256(), sends, pieces
+        self.key = root_key if one_key else p256()
         self.root = ca_certificate(f"{common}-root", root_key, None, root_key, None)
-        made = builder(name(common), self.root.subject, self.key.public_key(), START, END)
+        made = builder(name(common), self.root.subject, self.key.public_key(), START, end)
         made = made.add_extension(usage(signs=True, issues=False), critical=True)
+        if one_key:
+            made = made.add_extension(x509.BasicConstraints(True, None), critical=True)
         purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
         made = made.add_extension(purpose, critical=True)
         self.leaf = made.sign(root_key, hashes.SHA256())
@@ -48,7 +65,10 @@ class TimestampAuthority:
         signed_data = sequence(
             integer(3),
             set_of(_SHA256),
-            sequence(_TST_INFO, tlv(0xA0, octets(info))),
+            sequence(
+                _TST_INFO, tlv(0xA0, tlv(0x24, octets(info)) if self.pieces else octets(info))
+            ),
+            tlv(0xA0, self.leaf.public_bytes(Encoding.DER)) if self.sends else b"",
             set_of(self._signer(info)),
         )
         content = sequence(oid("1.2.840.113549.1.7.2"), tlv(0xA0, signed_data))
