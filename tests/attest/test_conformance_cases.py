@@ -174,6 +174,21 @@ def test_an_entry_with_a_changed_key_is_the_reason_not_its_promise(world: World)
     assert "another key" in refused(LOG, "canonicalizedBody", bundle, world)
 
 
+def test_an_entry_with_a_certificate_of_an_unknown_version_is_refused(world: World) -> None:
+    """Cryptography has an error of its own for that."""
+    leaf = world.leaf()
+    der = leaf.public_bytes(Encoding.DER).replace(
+        b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x12", 1
+    )
+    lines = encodebytes(der).decode()
+    pem = f"-----BEGIN CERTIFICATE-----\n{lines}-----END CERTIFICATE-----\n"
+    bundle = message_bundle(world, leaf=leaf)
+    body = json.loads(b64decode(entry_of(bundle)["canonicalizedBody"]))
+    body["spec"]["signature"]["publicKey"]["content"] = b64(pem.encode())
+    entry_of(bundle)["canonicalizedBody"] = b64(dump(body))
+    assert "another key" in refused(LOG, "canonicalizedBody", bundle, world)
+
+
 def test_another_key_than_the_expected_one_is_refused(world: World) -> None:
     bundle = message_bundle(world, key=True)
     assert "another key" in refused(LOG, "canonicalizedBody", bundle, world, signer=key_of(World()))

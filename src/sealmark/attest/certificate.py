@@ -32,7 +32,7 @@ _UNDERSTOOD = frozenset(
         ExtensionOID.PRECERT_SIGNED_CERTIFICATE_TIMESTAMPS,
     }
 )
-_BROKEN = (
+BROKEN = (
     ValueError,
     TypeError,
     x509.InvalidVersion,
@@ -41,6 +41,7 @@ _BROKEN = (
     UnsupportedAlgorithm,
     CryptographyDeprecationWarning,  # where a program makes errors of warnings
 )
+"""What reading a broken certificate raises."""
 
 
 class CertificateError(UnreadableError):
@@ -68,7 +69,7 @@ class Certificate:
             key = VerificationKey.wrap(read.public_key())
             found = cls(der, key, read, read.extensions)
             _check_extensions(found)
-        except (*_BROKEN, KeyMaterialError) as error:
+        except (*BROKEN, KeyMaterialError) as error:
             raise CertificateError(f"not a certificate: {error}") from None
         if read.public_bytes(serialization.Encoding.DER) != der:
             raise CertificateError("not DER")
@@ -82,7 +83,7 @@ class Certificate:
         """Tell whether this certificate's name and key issued `child`."""
         try:
             child.parsed.verify_directly_issued_by(self.parsed)
-        except (InvalidSignature, *_BROKEN):
+        except (InvalidSignature, *BROKEN):
             return False
         return True
 

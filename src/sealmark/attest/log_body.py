@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
 from sealmark.attest.bundle import HASH_NAMES, HASH_NUMBERS
+from sealmark.attest.certificate import BROKEN
 from sealmark.attest.claim import MessageSignature
 from sealmark.attest.dsse import Envelope
 from sealmark.attest.fields import FieldError, Message, base64_bytes, decode_json
@@ -59,7 +59,7 @@ class Signed:
                 return pem.startswith(b"-----") and VerificationKey.load(pem).spki == self.key.spki
             certificate = x509.load_pem_x509_certificate(pem)
             der = certificate.public_bytes(serialization.Encoding.DER)
-        except (ValueError, UnsupportedAlgorithm, KeyMaterialError):
+        except (*BROKEN, KeyMaterialError):
             return False
         return der == self.claim.certificate
 

@@ -32,13 +32,22 @@ def lost_or_repeated(data: bytes, step: int = 1, start: int = 0) -> Iterator[byt
 
 def flipped_inside(bundle: dict[str, Any], bits: range, step: int = 1) -> Iterator[bytes]:
     """The bytes that fields carry in base64, flipped before they are encoded."""
-    for path, value in _leaves(bundle):
-        try:
-            inner = base64.b64decode(value, validate=True) if isinstance(value, str) else b""
-        except ValueError:
-            continue
+    for path, inner in _carried(bundle):
         for mutant in flipped(inner, bits, step):
             yield dump(_with(bundle, path, base64.b64encode(mutant).decode()))
+
+
+def bytes_inside(bundle: dict[str, Any]) -> int:
+    """How many bytes the fields carry."""
+    return sum(len(inner) for _, inner in _carried(bundle))
+
+
+def _carried(bundle: dict[str, Any]) -> Iterator[tuple[Path, bytes]]:
+    for path, value in _leaves(bundle):
+        try:
+            yield path, base64.b64decode(value, validate=True) if isinstance(value, str) else b""
+        except ValueError:
+            continue
 
 
 def reshaped(bundle: dict[str, Any]) -> Iterator[bytes]:
