@@ -16,13 +16,15 @@ from tests.support.sigstore.mutants import (
     lost_or_repeated,
     reshaped,
 )
-from tests.support.sigstore.world import ARTIFACT, World, dump
+from tests.support.sigstore.tsa import TimestampAuthority
+from tests.support.sigstore.world import ARTIFACT, WHEN, World, dump
 
 from sealmark.attest.artifact import Artifact
 from sealmark.attest.bundle import parse_bundle
 from sealmark.attest.fields import FieldError
 from sealmark.attest.keys import VerificationKey
-from sealmark.attest.steps import ClaimError
+from sealmark.attest.steps import ClaimError, RefusedError
+from sealmark.attest.timestamp import timestamp_time
 from sealmark.attest.trust_root import parse_trust_root
 from sealmark.attest.verify import Expectation, verify
 
@@ -133,6 +135,33 @@ def test_the_slow_run_makes_more_than_a_million_mutants(world: World) -> None:
     made = bundles(world)
     of_bundles = sum(10 * len(dump(bundle)) + 8 * bytes_inside(bundle) for bundle in made)
     assert of_bundles + len(ROOTED) * 10 * len(dump(world.trusted_root())) > 1_000_000
+
+
+STAMPERS = ({"sends": True}, {"sends": True, "pieces": True}, {"one_key": True})
+
+
+def judge_stamps(how: dict[str, Any], step: int) -> None:
+    """A stamp that brings its certificate gives more to break."""
+    world = World(tsa=TimestampAuthority(**how))
+    authorities = parse_trust_root(dump(world.trusted_root())).timestamp_authorities
+    stamp, seen = world.tsa.stamp(b"signed", WHEN), set()
+    for mutant in chain(flipped(stamp, range(8), step), lost_or_repeated(stamp, step)):
+        try:
+            seen.add(timestamp_time(mutant, (b"signed",), authorities, "stamp"))
+        except RefusedError:
+            continue
+    assert seen <= {WHEN}
+
+
+@pytest.mark.parametrize("how", STAMPERS)
+def test_some_bytes_of_a_stamp_flipped(how: dict[str, Any]) -> None:
+    judge_stamps(how, step=7)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", STAMPERS)
+def test_every_bit_and_byte_of_a_stamp(how: dict[str, Any]) -> None:
+    judge_stamps(how, step=1)
 
 
 @pytest.mark.slow

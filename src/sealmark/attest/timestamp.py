@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from rfc3161_client import VerificationError, VerifierBuilder, decode_timestamp_response
 
 from sealmark.attest.ber import in_one_piece
-from sealmark.attest.certificate import allows_time_stamping, is_authority
+from sealmark.attest.certificate import BROKEN, allows_time_stamping, is_authority
 from sealmark.attest.steps import TIME, RefusedError
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def read_stamp(stamp: bytes, field: str) -> Stamp:
         imprint = info.message_imprint
         when = info.gen_time.astimezone(UTC)
         return Stamp(response, imprint.hash_algorithm.dotted_string, imprint.message, when)
-    except (ValueError, TypeError, OverflowError) as error:
+    except (*BROKEN, OverflowError) as error:
         raise RefusedError(TIME, field, f"not a time stamp response: {error}") from None
 
 
@@ -102,5 +102,10 @@ def _made_by(stamp: Stamp, authority: Authority) -> bool:
         builder = builder.tsa_certificate(chain[0])
     try:
         return builder.build().verify(stamp.response, stamp.imprint)
-    except (VerificationError, ValueError, TypeError, OverflowError):
+    except (*BROKEN, VerificationError, OverflowError):
+        return False
+    except BaseException as error:
+        # The library panics over a certificate that cryptography reads and OpenSSL does not.
+        if type(error).__name__ != "PanicException":
+            raise
         return False
