@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import warnings
+from base64 import b64decode
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
 from tests.support.sigstore.authority import ISSUER, NAME
 from tests.support.sigstore.services import TOKEN, Services, serving, signing_config
 from tests.support.sigstore.world import ARTIFACT, World, dump, statement
@@ -76,6 +78,25 @@ def test_what_we_sign_we_and_a_peer_verify(
     named = ("--bundle", str(folder / "bundle.json"), *identity)
     trusted = ("--trusted-root", str(folder / "root.json"), str(folder / "a.txt"))
     assert run(["conformance", "verify-bundle", *named, *trusted]) == 0
+
+
+@pytest.mark.parametrize("in_toto", [False, True])
+def test_a_bundle_is_what_the_suite_looks_for(folder: Path, base: str, in_toto: bool) -> None:
+    """One content, one end entity's certificate, a hashedrekord of version 2 with a time stamp."""
+    options = ("--staging", *(("--in-toto",) if in_toto else ()))
+    assert sign(folder, base, 2, *options, name="statement.json" if in_toto else "a.txt") == 0
+    bundle = json.loads((folder / "bundle.json").read_bytes())
+    assert ("dsseEnvelope" in bundle, "messageSignature" in bundle) == (in_toto, not in_toto)
+    material = bundle["verificationMaterial"]
+    leaf = x509.load_der_x509_certificate(b64decode(material["certificate"]["rawBytes"]))
+    with pytest.raises(x509.ExtensionNotFound):
+        leaf.extensions.get_extension_for_class(x509.BasicConstraints)
+    kind = {"kind": "hashedrekord", "version": "0.0.2"}
+    assert [entry["kindVersion"] for entry in material["tlogEntries"]] == [kind]
+    assert len(material["timestampVerificationData"]["rfc3161Timestamps"]) == 1
+    if in_toto:
+        payload = b64decode(bundle["dsseEnvelope"]["payload"])
+        assert payload == (folder / "statement.json").read_bytes()
 
 
 def test_the_token_goes_to_the_certificate_authority_alone(
