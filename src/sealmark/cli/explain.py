@@ -67,10 +67,9 @@ def _control(about: About) -> Iterator[str]:
     yield f"  why      {about.rationale}"
     yield f"  fix      {about.remedy}"
     yield f"  waivable by {about.waivable_by}"
-    if about.id in LABS:
-        yield f"  lab      copy these lines, or run: sealmark explain {about.id} --lab | sh"
-        yield ""
-        yield from LABS[about.id].script()
+    yield f"  lab      copy these lines, or run: sealmark explain {about.id} --lab | sh"
+    yield ""
+    yield from LABS[about.id].script()
 
 
 def _recorded(directory: Path, key_text: str | None, identifier: str) -> Iterator[str]:

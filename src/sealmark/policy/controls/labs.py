@@ -6,6 +6,7 @@ they can be copied one by one.
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -113,6 +114,64 @@ _LAYOUT = (
     "kind() { echo application/vnd.oci.image.$1.v1+json; }",
     "put() { cp $1 image/blobs/sha256/$(hash $1); name $(kind $1) $(hash $1) $(size $1); }",
 )
+_BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+# Made once for this very image, by a key that was thrown away: another image needs both anew.
+_KEY = "MCowBQYDK2VwAyEAmWTOfEa1mRckf0UXPi6eC3X8qozvVZC+9o7a3Hc3/lg="
+_SIGNATURE = (
+    "Vr0URmnA3MnNUKOibgEurra4pHyr0gl+WfnkfhpgIA6wg+UCTwcDt89pmMUb0nmOzib8gqow3xyKu0Gd3stfDw=="
+)
+_STATEMENT = json.dumps(
+    {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [
+            {
+                "digest": {
+                    "sha256": "916d0f57d65dac38e968eb903763e36e122c6afe81dcafb206fe1aac836eaf17"
+                }
+            }
+        ],
+        "predicateType": "https://sigstore.dev/cosign/sign/v1",
+        "predicate": {},
+    },
+    separators=(",", ":"),
+)
+
+
+def _lines(name: str, *lines: str) -> str:
+    """A line that writes lines."""
+    quoted = " ".join(f"'{line}'" for line in lines)
+    return f"printf '%s\\n' {quoted} > {name}"
+
+
+def _trusting(*lines: str) -> tuple[str, ...]:
+    """Lines that write a key, and a trust file which asks for its signature."""
+    key = ("-----BEGIN PUBLIC KEY-----", _KEY, "-----END PUBLIC KEY-----")
+    return _lines("release.pub", *key), _lines("trust.toml", *lines)
+
+
+def _signed() -> tuple[str, ...]:
+    """Lines that put a bundle beside the image, as what refers to it."""
+    bundle = {
+        "mediaType": _BUNDLE,
+        "verificationMaterial": {"publicKey": {"hint": ""}},
+        "dsseEnvelope": {
+            "payload": base64.b64encode(_STATEMENT.encode()).decode(),
+            "payloadType": "application/vnd.in-toto+json",
+            "signatures": [{"sig": _SIGNATURE}],
+        },
+    }
+    kinds = f"bundle) echo {_BUNDLE};; *) echo application/vnd.oci.image.manifest.v1+json;;"
+    part, start = "'$(put bundle)'", '{"schemaVersion":2,'
+    parts = f'"config":{part},"layers":[{part}],"subject":\'$(put manifest)\'}}'
+    entries = "'$(put manifest),$(put referrer)'"
+    return (
+        _file("bundle", bundle),
+        f"kind() {{ case $1 in {kinds} esac; }}",
+        f'echo \'{start}"artifactType":"{_BUNDLE}",{parts}\' > referrer',
+        f"echo '{start}\"manifests\":[{entries}]}}' > image/index.json",
+    )
+
+
 _LODASH = _npm("lodash", "4.17.20")
 _OTHER_NEWS = ("mkdir feeds", _advisory("CVE-2026-10000", "left"), _UPDATE)
 
@@ -163,6 +222,22 @@ LABS: dict[str, Lab] = {
         _IMAGE,
         _image({"User": "65532", "Env": ["DB_PASSWORD_FILE=/run/secrets/db"]}),
         _IMAGE,
+    ),
+    "signed-by": Lab(
+        (
+            *_LAYOUT,
+            *_image({"User": "65532:65532"}),
+            *_trusting(
+                "[signers.release]",
+                'key = "release.pub"',
+                "without-log = true",
+                "[roles.release]",
+                'signers = ["release"]',
+            ),
+        ),
+        f"sealmark check oci:image@sha256:$(hash manifest) --trust trust.toml {_HOME}",
+        _signed(),
+        f"sealmark check oci:image@sha256:$(hash manifest) --trust trust.toml {_HOME}",
     ),
     "not-end-of-life": Lab(
         (*_OTHER_NEWS, _bill("old.json", _system("8"), _LODASH)),
