@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "advisories": ("advisories", "Update, build and look into the advisory database."),
     "demo": ("demo", "Make an image, deny it, mend it, allow it: the whole story."),
     "verify": ("verify", "Find an image's signatures; say who signed, and what is refused."),
+    "copy": ("copy", "Mirror an image with all that belongs to it, or nothing."),
     "conformance": ("conformance", "Speak the protocol of the sigstore-conformance suite."),
     "ledger": ("ledger", "Verify, prove and show the append-only log."),
 }

@@ -67,9 +67,8 @@ class SourceOptions:
     registry_timeout: timedelta = timedelta(minutes=5)
 
 
-_SOURCE_OPTIONS = (
-    click.option("--platform", metavar="OS/ARCH", help="Which image of an index; default: ours."),
-    click.option("--no-cache", is_flag=True, help="Read every layer again."),
+_REACHED_BY = ("registry_ca", "plain_http", "registry_timeout")
+_REGISTRY_OPTIONS = (
     click.option(
         "--registry-ca", type=FILE, help="Trust the CA certificates in FILE for registries too."
     ),
@@ -82,6 +81,26 @@ _SOURCE_OPTIONS = (
         help="Wait so long for one answer of a registry, with all attempts and logins.",
     ),
 )
+
+
+_SOURCE_OPTIONS = (
+    click.option("--platform", metavar="OS/ARCH", help="Which image of an index; default: ours."),
+    click.option("--no-cache", is_flag=True, help="Read every layer again."),
+    *_REGISTRY_OPTIONS,
+)
+
+
+def registry_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say how a registry is reached, as one value `source`."""
+
+    @functools.wraps(command)
+    def collected(**values: Any) -> Any:
+        reached = {name: values.pop(name) for name in _REACHED_BY}
+        return command(source=SourceOptions(platform=None, no_cache=False, **reached), **values)
+
+    for option in reversed(_REGISTRY_OPTIONS):
+        collected = option(collected)
+    return collected
 
 
 def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
