@@ -42,6 +42,11 @@ class Shop:
     def app(self) -> str:
         return f"{self.address}/team/app"
 
+    @property
+    def twice(self) -> str:
+        """An image that one person signed by key and by certificate."""
+        return f"{self.app}:twice"
+
     def verify(self, *arguments: str, image: str = "") -> int:
         root = ("--trusted-root", str(self.folder / "root.json"))
         named = root if "--trust" not in arguments else ()
@@ -59,8 +64,9 @@ class Shop:
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     folder, world = tmp_path_factory.mktemp("shop"), World()
+    alice = world.with_another_key()
     (folder / "root.json").write_bytes(dump(world.trusted_root()))
-    (folder / "key.pub").write_bytes(pem(world.key.public_key()))
+    (folder / "key.pub").write_bytes(pem(alice.key.public_key()))
     (folder / "other.pub").write_bytes(pem(World().key.public_key()))
     with running_registry(folder / "registry") as address:
         name = f"{address}/team/app"
@@ -68,14 +74,22 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         image = store.image(json.dumps(CONFIG))
         store.sign(
             image,
-            simple(world, payload(image, name), key=True),
+            simple(alice, payload(image, name), key=True),
             simple(world, payload(image, name)),
-            attested(world, about(image, TESTED, name=name), key=True),
+            attested(alice, about(image, TESTED, name=name), key=True),
         )
         store.refer(image, dump(dsse_bundle(world, payload=about(image))))
         store.refer(image, b"x", "application/vnd.cncf.notary.signature")
         push_store(store, address, "team/app", "1.0")
         push_store(store, address, "other/app", "1.0")
+        twice = Store()
+        again = twice.image(json.dumps({**CONFIG, "created": "2026-01-01T00:00:00Z"}))
+        twice.sign(
+            again,
+            simple(world, payload(again, name), key=True),
+            simple(world, payload(again, name)),
+        )
+        push_store(twice, address, "team/app", "twice")
         unsigned = Store()
         unsigned.image(json.dumps({**CONFIG, "architecture": "arm64"}))
         push_store(unsigned, address, "team/app", "0.9")
@@ -217,6 +231,23 @@ def test_roles_of_the_trust_file_must_be_fulfilled(shop: Shop, capsys: Capture) 
     elsewhere = shop.trust(f"{signers}\n{role}")
     assert shop.verify("--trust", elsewhere) == 1
     assert "nobody is trusted to sign for" in flowing(capsys)
+
+
+def test_a_certificate_over_a_signers_own_key_makes_no_second_signer(
+    shop: Shop, capsys: Capture
+) -> None:
+    (shop.folder / "same.pub").write_bytes(pem(shop.world.key.public_key()))
+    signers = f"""
+        [signers.ci]
+        identity = "{NAME}"
+        issuer = "{ISSUER}"
+        [signers.same]
+        key = "same.pub"
+        without-log = true
+    """
+    role = '[roles.release]\nsigners = ["ci", "same"]\nthreshold = 2'
+    assert shop.verify("--trust", shop.trust(f"{signers}\n{role}"), image=shop.twice) == 1
+    assert "by 2 of ci, same: there is one by ci only" in flowing(capsys)
 
 
 def check(shop: Shop, *arguments: str, tag: str = "1.0") -> int:

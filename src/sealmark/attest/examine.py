@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealmark.attest.cosign_layers import layer_field
+from sealmark.attest.counting import Vote, count_distinct
 from sealmark.attest.steps import IDENTITY, PARSE, ClaimError, RefusedError
 from sealmark.attest.verify import Expectation, Verified, verify
 from sealmark.evidence.signatures import (
@@ -19,7 +20,7 @@ from sealmark.evidence.signatures import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from sealmark.artifact.repository import ImageName
@@ -42,9 +43,12 @@ class _Held:
     signers: tuple[Signer, ...]
 
     @property
-    def principal(self) -> str:
+    def marks(self) -> frozenset[str]:
+        """By what the signer is known: the key, and every name that the certificate has."""
         identity = self.verified.identity
-        return str(identity) if identity else self.verified.key.fingerprint
+        names = identity.names if identity else ()
+        issuer = identity.issuer if identity else ""
+        return frozenset((self.verified.key.fingerprint, *(f"{n} by {issuer}" for n in names)))
 
     @property
     def predicate_type(self) -> str:
@@ -137,29 +141,32 @@ def _in_its_words(error: ClaimError, claim: Claim) -> RefusedError:
 
 
 def _demand(role: Role, held: Iterable[_Held], asked: ImageName | None) -> Demand:
-    """Count distinct signers: one principal counts once, and as one of them only."""
-    counted: dict[str, Signer] = {}
-    lasting: set[str] = set()
-    for one in held:
-        named = [signer for signer in one.signers if signer.name in role.signers]
-        if named and role.counts(one.predicate_type):
-            signer = counted.setdefault(one.principal, named[0])
-            if one.verified.times:
-                lasting.add(signer.name)
-    ends = [
-        signer.window.end
-        for signer in counted.values()
-        if signer.window.end and signer.name not in lasting
-    ]
+    """Say who of a role's signers count, and until when."""
+    counting = [one for one in held if role.counts(one.predicate_type)]
+    votes = (Vote(one.marks, frozenset(signer.name for signer in one.signers)) for one in counting)
+    standing = count_distinct(votes, role.signers)
+    ends = [end for name, person in standing.items() for end in _ends(name, person, counting)]
     return Demand(
         role=role.name,
         threshold=role.threshold,
         signers=role.signers,
         applies=role.speaks_for(asked),
         predicate_type=role.predicate_type,
-        signed=tuple(sorted({signer.name for signer in counted.values()})),
+        signed=tuple(sorted(standing)),
         until=_rfc3339(min(ends)) if ends else None,
     )
+
+
+def _ends(name: str, person: Vote, counting: Iterable[_Held]) -> Iterator[datetime]:
+    """Yield when a signer's window ends, unless a claim's own trusted time lies within it."""
+    own = [
+        (signer, one)
+        for one in counting
+        for signer in one.signers
+        if signer.name == name and one.marks & person.marks
+    ]
+    if not any(one.verified.times for _, one in own):
+        yield from (signer.window.end for signer, _ in own[:1] if signer.window.end)
 
 
 def _signature(one: _Held) -> Signature:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from dataclasses import dataclass, field
@@ -56,6 +57,12 @@ class World:
 
     def __post_init__(self) -> None:
         self.fulcio = Fulcio(self.ct_log)
+
+    def with_another_key(self) -> World:
+        """Return the same authorities and logs, with somebody else as the signer."""
+        other = copy.copy(self)
+        other.key = p256()
+        return other
 
     def sign(self, message: bytes) -> bytes:
         return self.key.sign(message, ec.ECDSA(hashes.SHA256()))
