@@ -9,12 +9,12 @@ import msgspec
 
 from sealmark.artifact.digest import Digest
 from sealmark.artifact.manifest import LARGEST_MANIFEST, Descriptor, ManifestError
+from sealmark.artifact.spelling import UNREADABLE, decode_strictly
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sealmark.artifact.manifest import RawManifest
-    from sealmark.artifact.source import ImageSource
 
 _MOST_LAYERS = 4096
 
@@ -43,8 +43,8 @@ def annotated_layers(raw: RawManifest) -> tuple[AnnotatedLayer, ...]:
     if len(raw.content) > LARGEST_MANIFEST:
         raise ManifestError(f"manifest is larger than {LARGEST_MANIFEST} bytes")
     try:
-        layers = msgspec.json.decode(raw.content, type=_Document).layers
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        layers = decode_strictly(raw.content, _Document).layers
+    except UNREADABLE as error:
         raise ManifestError(f"manifest cannot be read: {error}") from error
     if len(layers) > _MOST_LAYERS:
         raise ManifestError(f"manifest lists {len(layers)} layers, more than {_MOST_LAYERS}")
@@ -54,17 +54,3 @@ def annotated_layers(raw: RawManifest) -> tuple[AnnotatedLayer, ...]:
         )
         for one in layers
     )
-
-
-def read_document(source: ImageSource, descriptor: Descriptor, limit: int) -> bytes:
-    """Return a blob whole, checked by its digest. Raises UnreadableError, also over `limit`."""
-    if not 0 <= descriptor.size <= limit:
-        raise ManifestError(f"{descriptor.digest} has {descriptor.size} bytes, over {limit}")
-    content = bytearray()
-    with source.blob(descriptor) as chunks:
-        for chunk in chunks:
-            content += chunk
-            if len(content) > descriptor.size:
-                break
-    descriptor.digest.check(bytes(content), "blob")
-    return bytes(content)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sealmark.artifact.digest import Digest
+from sealmark.artifact.document import read_document
 from sealmark.artifact.manifest import (
     LARGEST_CONFIG,
     ImageConfig,
@@ -110,7 +111,8 @@ def _checked(source: ImageSource, descriptor: Descriptor) -> RawManifest:
 def _image(
     source: ImageSource, raws: Sequence[RawManifest], manifest: Manifest, wanted: Platform | None
 ) -> Image:
-    config = parse_config(_config_bytes(source, manifest.config))
+    document = read_document(source, manifest.config, LARGEST_CONFIG, "image configuration")
+    config = parse_config(document)
     platform = Platform(config.os or "linux", config.architecture, config.variant)
     if wanted is not None and not wanted.accepts(platform):
         raise ManifestError(f"the image is for {platform}, not for {wanted}")
@@ -129,19 +131,6 @@ def _image(
         manifest.annotations,
         tuple(raws),
     )
-
-
-def _config_bytes(source: ImageSource, descriptor: Descriptor) -> bytes:
-    if descriptor.size > LARGEST_CONFIG:
-        raise ManifestError(f"image configuration is larger than {LARGEST_CONFIG} bytes")
-    content = bytearray()
-    with source.blob(descriptor) as chunks:
-        for chunk in chunks:
-            content += chunk
-            if len(content) > descriptor.size:
-                break
-    descriptor.digest.check(bytes(content), "image configuration")
-    return bytes(content)
 
 
 def _instructions(config: ImageConfig, count: int) -> list[str]:

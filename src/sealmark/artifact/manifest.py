@@ -12,7 +12,7 @@ import msgspec
 
 from sealmark.artifact.digest import Digest, DigestMismatchError
 from sealmark.artifact.platform import Platform
-from sealmark.artifact.spelling import AmbiguousError, refuse_ambiguous
+from sealmark.artifact.spelling import UNREADABLE, decode_strictly
 from sealmark.errors import UnreadableError
 
 if TYPE_CHECKING:
@@ -200,11 +200,9 @@ def parse_config(content: bytes) -> ImageConfig:
 
 def _decode(content: bytes, kind: type[_T], what: str) -> _T:
     try:
-        found = msgspec.json.decode(content, type=kind)
-        refuse_ambiguous(content, kind)
-    except (msgspec.DecodeError, AmbiguousError, UnicodeDecodeError, RecursionError) as error:
+        return decode_strictly(content, kind)
+    except UNREADABLE as error:
         raise ManifestError(f"{what} cannot be read: {error}") from error
-    return found
 
 
 def _texts(found: dict[str, Any] | None) -> dict[str, str]:

@@ -19,6 +19,7 @@ from sealmark.artifact.manifest import (
     RawManifest,
     media_type_of,
 )
+from sealmark.artifact.spelling import UNREADABLE, decode_strictly
 from sealmark.errors import UnreadableError
 
 if TYPE_CHECKING:
@@ -201,6 +202,6 @@ def _decode(content: bytes, kind: type[_T], what: str) -> _T:
     if len(content) > LARGEST_MANIFEST:
         raise ReferrerError(f"{what} is larger than {LARGEST_MANIFEST} bytes")
     try:
-        return msgspec.json.decode(content, type=kind)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return decode_strictly(content, kind)
+    except UNREADABLE as error:
         raise ReferrerError(f"{what} cannot be read: {error}") from error

@@ -9,13 +9,30 @@ honest tool writes such a document; it is refused.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 from msgspec import inspect
+
+_T = TypeVar("_T")
 
 
 class AmbiguousError(ValueError):
     """A document means different things to different readers; `str()` says where."""
+
+
+UNREADABLE = (AmbiguousError, msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What `decode_strictly` raises, for its callers to turn into their own error."""
+
+
+def decode_strictly(content: bytes, kind: type[_T]) -> _T:
+    """Read JSON as every reader would.
+
+    Raises AmbiguousError, msgspec.DecodeError, UnicodeDecodeError, RecursionError: UNREADABLE.
+    """
+    found = msgspec.json.decode(content, type=kind)
+    refuse_ambiguous(content, kind)
+    return found
 
 
 def refuse_ambiguous(content: bytes, kind: Any) -> None:

@@ -12,7 +12,8 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from sealmark.artifact.annotated import annotated_layers, read_document
+from sealmark.artifact.annotated import annotated_layers
+from sealmark.artifact.document import read_document
 from sealmark.artifact.referrers import fallback_tag, find_referrers, load_referrer
 from sealmark.attest.artifact import Artifact
 from sealmark.attest.bundle import MAX_BUNDLE_BYTES, parse_bundle
@@ -155,7 +156,8 @@ class _Search:
     def _blob(self, descriptor: Descriptor, limit: int) -> bytes:
         known = self._blobs.get(descriptor.digest)
         if known is None:
-            known = read_document(self.source, descriptor, min(limit, MOST_BYTES - self._read))
+            room = min(limit, MOST_BYTES - self._read)
+            known = read_document(self.source, descriptor, room, f"claim {descriptor.digest}")
             self._read += len(known)
             self._blobs[descriptor.digest] = known
         return known
