@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING, cast
+from typing import IO, TYPE_CHECKING, Protocol, cast
 
 from sealmark.errors import UnreadableError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _INPUT = 1 << 16
 _OUTPUT = 1 << 20
@@ -21,6 +21,33 @@ _LAYER_TYPES = (
 
 class CompressionError(UnreadableError):
     """A layer's media type is not known, or its compressed stream is damaged or cut off."""
+
+
+class CutOffError(Exception):
+    """A compressed stream ends before its end."""
+
+
+class Decompressor(Protocol):
+    """What the decompressors of the standard library and of isal have in common."""
+
+    @property
+    def eof(self) -> bool:
+        """Whether the stream has ended."""
+        ...
+
+    @property
+    def needs_input(self) -> bool:
+        """Whether nothing more comes of what it was given."""
+        ...
+
+    @property
+    def unused_data(self) -> bytes:
+        """What came after the end."""
+        ...
+
+    def decompress(self, data: bytes, max_length: int = -1, /) -> bytes:
+        """Take `data` and return at most `max_length` bytes."""
+        ...
 
 
 def compression_of(media_type: str) -> str:
@@ -51,26 +78,38 @@ def _gunzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """Members may follow each other (RFC 1952 section 2.2)."""
     from isal import igzip_lib
 
-    def fresh() -> igzip_lib.IgzipDecompressor:
-        return igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
-
-    reader, begun, anything = fresh(), False, False
-    try:
-        for piece in _pieces(chunks):
-            pending = piece
-            while pending:
-                anything, begun = True, True
-                yield reader.decompress(pending, _OUTPUT)
-                while not reader.needs_input and not reader.eof:
-                    yield reader.decompress(b"", _OUTPUT)
-                pending = b""
-                if reader.eof:
-                    pending, reader, begun = reader.unused_data, fresh(), False
     # The stub calls the exception class a value.
-    except (igzip_lib.IsalError, EOFError) as error:  # type: ignore[misc]
+    damaged = cast("type[Exception]", igzip_lib.IsalError)
+    try:
+        yield from unpack_members(
+            lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP), _pieces(chunks)
+        )
+    except CutOffError:
+        raise CompressionError("gzip stream is cut off") from None
+    except (damaged, EOFError) as error:
         raise CompressionError(f"gzip stream is damaged: {error}") from error
+
+
+def unpack_members(
+    fresh: Callable[[], Decompressor], pieces: Iterable[bytes], padding: bytes = b""
+) -> Iterator[bytes]:
+    """Yield what streams that follow each other unpack to, with `padding` between them.
+
+    Raises CutOffError, and what the decompressors of `fresh` raise.
+    """
+    reader, begun, anything = fresh(), False, False
+    for piece in pieces:
+        pending = piece if begun else piece.lstrip(padding)
+        while pending:
+            anything, begun = True, True
+            yield reader.decompress(pending, _OUTPUT)
+            while not reader.needs_input and not reader.eof:
+                yield reader.decompress(b"", _OUTPUT)
+            pending = b""
+            if reader.eof:
+                pending, reader, begun = reader.unused_data.lstrip(padding), fresh(), False
     if begun or not anything:
-        raise CompressionError("gzip stream is cut off")
+        raise CutOffError
 
 
 def _unzstd(chunks: Iterable[bytes]) -> Iterator[bytes]:

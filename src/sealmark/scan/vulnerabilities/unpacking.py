@@ -9,16 +9,19 @@ from __future__ import annotations
 import lzma
 from typing import TYPE_CHECKING
 
-from sealmark.artifact.compression import CompressionError, unpack
+from sealmark.artifact.compression import (
+    CompressionError,
+    CutOffError,
+    decompress,
+    unpack_members,
+)
 from sealmark.errors import UnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _INPUT = 1 << 16
-_OUTPUT = 1 << 20
 _MEMORY = 160 << 20
-_TAR = "application/vnd.oci.image.layer.v1.tar"
 
 
 class PackedError(UnreadableError):
@@ -36,9 +39,9 @@ def unpacked(content: bytes, kind: str) -> Iterator[bytes]:
         case "xz":
             return _unxz(content)
         case "gz":
-            return _as_layer(content, f"{_TAR}+gzip")
+            return _decompressed(content, "gzip")
         case "zst":
-            return _as_layer(content, f"{_TAR}+zstd")
+            return _decompressed(content, "zstd")
     raise PackedError(f"{kind[:20]!a} is no compression that is known")
 
 
@@ -61,31 +64,21 @@ def _chunks(content: bytes) -> Iterator[bytes]:
     return (content[at : at + _INPUT] for at in range(0, len(content), _INPUT))
 
 
-def _as_layer(content: bytes, media_type: str) -> Iterator[bytes]:
+def _decompressed(content: bytes, kind: str) -> Iterator[bytes]:
     try:
-        yield from unpack(_chunks(content), media_type)
+        yield from decompress(_chunks(content), kind)
     except CompressionError as error:
         raise PackedError(str(error)) from None
 
 
 def _unxz(content: bytes) -> Iterator[bytes]:
     """Streams may follow each other; zero bytes may pad them (xz file format, section 2)."""
-    reader, begun, anything = _fresh(), False, False
     try:
-        for chunk in _chunks(content):
-            pending = chunk if begun else chunk.lstrip(b"\0")
-            while pending:
-                anything, begun = True, True
-                yield reader.decompress(pending, _OUTPUT)
-                while not reader.needs_input and not reader.eof:
-                    yield reader.decompress(b"", _OUTPUT)
-                pending = b""
-                if reader.eof:
-                    pending, reader, begun = reader.unused_data.lstrip(b"\0"), _fresh(), False
+        yield from unpack_members(_fresh, _chunks(content), padding=b"\0")
+    except CutOffError:
+        raise PackedError("the xz stream is cut off") from None
     except (lzma.LZMAError, EOFError, MemoryError) as error:
         raise PackedError(f"the xz stream is damaged or asks for too much: {error}") from None
-    if begun or not anything:
-        raise PackedError("the xz stream is cut off")
 
 
 def _fresh() -> lzma.LZMADecompressor:
