@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.lying_registry import Answer, Peer, Request, lying_registry
+from tests.support.mirrored import mirror
 from tests.support.registry import running_registry
 from tests.support.shop import build_shop
 from tests.support.shop_registry import LOGIN, guarded_registry
@@ -22,7 +23,6 @@ from sealmark.adapters.oci_layout_writer import OciLayoutTarget
 from sealmark.adapters.registry import Access, open_registry
 from sealmark.adapters.registry_credentials import Credentials
 from sealmark.adapters.registry_push import open_registry_target
-from sealmark.artifact.copy import copy_image, copy_referrers
 from sealmark.artifact.digest import Digest
 from sealmark.artifact.image import load_image
 from sealmark.artifact.manifest import INDEX_TYPES, MANIFEST_TYPES, Descriptor, RawManifest
@@ -113,10 +113,10 @@ def attach(target: ImageTarget, raw: RawManifest) -> None:
 
 
 def test_an_image_that_is_copied_is_the_same_image(shop: OciLayout, place: Place) -> None:
-    digest = copy_image(shop, place.target, "1.0")
+    digest = mirror(shop, place.target, "1.0").named.digest
     assert load_image(place.source, AMD64, chosen=False) == load_image(shop, AMD64, chosen=False)
     assert place.source.manifest(None).digest == digest
-    assert copy_image(shop, place.target, "1.0") == digest
+    assert mirror(shop, place.target, "1.0").named.digest == digest
 
 
 def test_an_index_is_copied_with_every_image(place: Place, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_an_index_is_copied_with_every_image(place: Place, tmp_path: Path) -> No
     raw = RawManifest(json.dumps(index).encode(), INDEX_TYPES[0])
     shop.put_manifest(raw, "both")
     source = OciLayout(tmp_path / "shop", tag="both")
-    assert copy_image(source, place.target, "1.0") == raw.digest
+    assert mirror(source, place.target, "1.0").named.digest == raw.digest
     assert place.source.manifest(None) == raw
     assert load_image(place.source, AMD64, chosen=False) == load_image(source, AMD64, chosen=False)
     for image in images:
@@ -139,7 +139,7 @@ def test_an_index_is_copied_with_every_image(place: Place, tmp_path: Path) -> No
 
 
 def test_referrers_are_listed_by_type_and_once(shop: OciLayout, place: Place) -> None:
-    copy_image(shop, place.target, "1.0")
+    mirror(shop, place.target, "1.0")
     image = shop.manifest(None)
     assert find_referrers(place.source, image.digest) == ()
     signature, bill = referrer(image, "x/signature", "a"), referrer(image, "x/bill", "b")
@@ -159,22 +159,20 @@ def test_referrers_are_listed_by_type_and_once(shop: OciLayout, place: Place) ->
 def test_an_image_travels_with_what_refers_to_it(
     shop: OciLayout, place: Place, tmp_path: Path
 ) -> None:
-    copy_image(shop, place.target, "1.0")
+    mirror(shop, place.target, "1.0")
     image = shop.manifest(None)
     signature = referrer(image, "x/signature")
     for raw in (signature, referrer(signature, "x/timestamp"), referrer(image, "x/bill")):
         attach(place.target, raw)
     there = layout_place(tmp_path / "there")
-    copy_image(place.source, there.target, "1.0")
-    assert len(copy_referrers(place.source, there.target, image.digest)) == 3
+    assert len(mirror(place.source, there.target, "1.0").referrers) == 3
     back = OciLayout(tmp_path / "there")
     assert back.manifest(None).digest == image.digest
     kinds = [one.artifact_type for one in find_referrers(back, image.digest)]
     assert sorted(kinds) == ["x/bill", "x/signature"]
     assert len(find_referrers(back, signature.digest)) == 1
     with running_registry(tmp_path / "second") as address, registry_place(address) as second:
-        copy_image(back, second.target, "1.0")
-        assert len(copy_referrers(back, second.target, image.digest)) == 3
+        assert len(mirror(back, second.target, "1.0").referrers) == 3
         assert len(find_referrers(second.source, image.digest)) == 2
 
 
@@ -182,7 +180,7 @@ def test_skopeo_reads_a_layout_that_was_written(shop: OciLayout, tmp_path: Path)
     if shutil.which("skopeo") is None:
         pytest.skip("skopeo is not installed: run `make packages`")
     there = layout_place(tmp_path / "there")
-    digest = copy_image(shop, there.target, "1.0")
+    digest = mirror(shop, there.target, "1.0").named.digest
     attach(there.target, referrer(shop.manifest(None), "x/signature"))
     command = ["skopeo", "inspect", "--format", "{{.Digest}}", f"oci:{tmp_path}/there:1.0"]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -207,10 +205,10 @@ def test_a_push_over_tls_needs_the_login(shop: OciLayout, tmp_path: Path) -> Non
             open_registry_target(name, access, lambda: None) as target,
             pytest.raises(ServiceError, match="docker login"),
         ):
-            copy_image(shop, target, "1.0")
+            mirror(shop, target, "1.0")
         login = Credentials(*LOGIN)
         with open_registry_target(name, access, lambda: login) as target:
-            digest = copy_image(shop, target, "1.0")
+            digest = mirror(shop, target, "1.0").named.digest
         with open_registry(name, access, lambda: login) as source:
             assert source.manifest(None).digest == digest
 
@@ -269,7 +267,7 @@ def test_a_manifest_whose_parts_are_missing_is_refused_with_the_registrys_reason
 def test_a_tag_that_is_no_list_is_not_overwritten(shop: OciLayout, tmp_path: Path) -> None:
     image = shop.manifest(None)
     with running_registry(tmp_path / "registry") as address, registry_place(address) as opened:
-        copy_image(shop, opened.target, "1.0")
+        mirror(shop, opened.target, "1.0")
         opened.target.put_manifest(image, fallback_tag(image.digest))
         with pytest.raises(ReferrerError, match="list of referrers cannot be read"):
             attach(opened.target, referrer(image, "x/signature"))

@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.support.mirrored import mirror
 from tests.support.registry import Server, running_registry
 from tests.support.shop import build_shop
 from tests.support.token_service import token_service
@@ -14,7 +15,6 @@ from sealmark.adapters.oci_layout import OciLayout
 from sealmark.adapters.registry import Access, open_registry
 from sealmark.adapters.registry_credentials import Credentials
 from sealmark.adapters.registry_push import open_registry_target
-from sealmark.artifact.copy import copy_image
 from sealmark.artifact.image import load_image
 from sealmark.artifact.platform import Platform
 from sealmark.artifact.repository import parse_image_name
@@ -37,7 +37,7 @@ def test_who_has_a_login_pushes_and_everybody_pulls(tmp_path: Path) -> None:
         name = parse_image_name(f"{address}/team/shop:1.0")
         known = Credentials(*LOGIN)
         with open_registry_target(name, Access(), lambda: known) as target:
-            copy_image(shop, target, "1.0")
+            mirror(shop, target, "1.0")
         assert len(service.seen) == 1
         assert "scope=repository%3Ateam%2Fshop%3Apull%2Cpush" in service.seen[0].path
         with open_registry(name, Access(), lambda: None) as source:
@@ -47,7 +47,7 @@ def test_who_has_a_login_pushes_and_everybody_pulls(tmp_path: Path) -> None:
             open_registry_target(name, Access(), lambda: None) as target,
             pytest.raises(ServiceError, match="wants a login"),
         ):
-            copy_image(shop, target, "1.1")
+            mirror(shop, target, "1.1")
         wrong = Credentials(LOGIN[0], "wrong")
         with (
             open_registry(name, Access(), lambda: wrong) as source,
@@ -68,8 +68,8 @@ def test_a_token_that_runs_out_is_renewed_by_the_way(tmp_path: Path) -> None:
         name = parse_image_name(f"{address}/team/shop:1.0")
         known = Credentials(*LOGIN)
         with open_registry_target(name, Access(), lambda: known) as target:
-            copy_image(shop, target, "1.0")
+            mirror(shop, target, "1.0")
             asked = len(service.seen)
             time.sleep(4)
-            copy_image(shop, target, "1.1")
+            mirror(shop, target, "1.1")
         assert len(service.seen) == asked + 1
