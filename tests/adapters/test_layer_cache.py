@@ -20,8 +20,11 @@ from sealmark.artifact.platform import Platform
 from sealmark.scan.image import Looked, look
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
+
+    from sealmark.artifact.manifest import Descriptor
 
 SECRET = bytes(32)
 FILES = {
@@ -145,7 +148,7 @@ class Blobs(OciLayout):
 
     opened = 0
 
-    def blob(self, descriptor):  # type: ignore[no-untyped-def]
+    def blob(self, descriptor: Descriptor) -> AbstractContextManager[Iterator[bytes]]:
         self.opened += 1
         return super().blob(descriptor)
 

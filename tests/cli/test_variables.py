@@ -19,8 +19,11 @@ def options(command: click.Command, *words: str) -> Iterator[tuple[str, click.Op
     for parameter in command.params:
         if isinstance(parameter, click.Option) and parameter.expose_value:
             yield " ".join(words), parameter
-    for name in command.list_commands(context) if isinstance(command, click.Group) else ():
-        below = command.get_command(context, name)  # type: ignore[attr-defined]
+    if not isinstance(command, click.Group):
+        return
+    for name in command.list_commands(context):
+        below = command.get_command(context, name)
+        assert below is not None
         yield from options(below, *words, name)
 
 

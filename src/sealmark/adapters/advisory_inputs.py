@@ -7,6 +7,7 @@ import tarfile
 import zipfile
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING
 
@@ -44,7 +45,7 @@ def stem(name: str) -> str:
 def single(path: Path) -> Input:
     """Return a file by itself, and what a manifest beside it says."""
     stated = _manifest(path.parent / MANIFEST).get(path.name)
-    return Input(path.name, str(path), lambda: path.open("rb"), stated)
+    return Input(path.name, str(path), partial(_opened, path), stated)
 
 
 def is_archive(path: Path) -> bool:
@@ -62,7 +63,7 @@ def in_folder(path: Path, limits: Limits) -> Iterator[Input]:
             raise FeedFileError(f"{path}: more than {limits.members} files")
         if file.is_file() and not file.is_symlink() and file.name != MANIFEST:
             stated = manifest.get(file.relative_to(path).as_posix())
-            yield Input(file.name, str(file), lambda file=file: file.open("rb"), stated)  # type: ignore[misc]
+            yield Input(file.name, str(file), partial(_opened, file), stated)
 
 
 @contextmanager
@@ -101,7 +102,7 @@ def _zip_members(archive: zipfile.ZipFile, path: Path, limits: Limits) -> Iterat
     for info in infos:
         if not info.is_dir():
             name = PurePosixPath(info.filename).name
-            yield Input(name, _label(path, name), lambda info=info: archive.open(info))  # type: ignore[misc]
+            yield Input(name, _label(path, name), partial(archive.open, info))
 
 
 def _tar_members(archive: tarfile.TarFile, path: Path, limits: Limits) -> Iterator[Input]:
@@ -111,7 +112,15 @@ def _tar_members(archive: tarfile.TarFile, path: Path, limits: Limits) -> Iterat
         content = archive.extractfile(member) if member.isreg() else None
         if content is not None:
             name = PurePosixPath(member.name).name
-            yield Input(name, _label(path, name), lambda content=content: content)  # type: ignore[misc]
+            yield Input(name, _label(path, name), partial(_same, content))
+
+
+def _opened(path: Path) -> IO[bytes]:
+    return path.open("rb")
+
+
+def _same(content: IO[bytes]) -> IO[bytes]:
+    return content
 
 
 def _label(path: Path, member: str) -> str:
