@@ -147,7 +147,6 @@ PEERS: tuple[Peer, ...] = (
         "h1:001JQRI/PJ/5T+g/kJ1KTvKFbb322+fomc+pHDZ/6sg=",
         "./cmd/cosign",
     ),
-    GoProgram("go-notation", ROOT / "tests/peers/go-notation"),
 )
 
 
