@@ -288,6 +288,25 @@ def test_an_excluded_component_is_not_installed() -> None:
     ).installed
 
 
+def test_every_package_url_of_an_spdx_package_counts() -> None:
+    urls = ["pkg:npm/lodash@4.17.20", "pkg:pypi/requests@2.19.1", "pkg:npm/lodash@4.17.20"]
+    package = {
+        "SPDXID": "SPDXRef-1",
+        "name": "lodash",
+        "versionInfo": "4.17.20",
+        "externalRefs": [
+            {
+                "referenceCategory": "PACKAGE-MANAGER",
+                "referenceType": "purl",
+                "referenceLocator": url,
+            }
+            for url in urls
+        ],
+    }
+    found = [component.purl for component in parsed(spdx_of(package)).components]
+    assert sorted(found) == sorted(set(urls))
+
+
 def test_spdx_of_syft_is_read() -> None:
     inventory = parsed(
         spdx_of(

@@ -17,7 +17,9 @@ def read_document(source: ImageSource, descriptor: Descriptor, limit: int, what:
     Raises UnreadableError: ManifestError over `limit` bytes, DigestMismatchError for other bytes.
     """
     if not 0 <= descriptor.size <= limit:
-        raise ManifestError(f"{what} has {descriptor.size} bytes, over {limit}: larger than is read")
+        raise ManifestError(
+            f"{what} has {descriptor.size} bytes, over {limit}: larger than is read"
+        )
     content = bytearray()
     with source.blob(descriptor) as chunks:
         for chunk in chunks:

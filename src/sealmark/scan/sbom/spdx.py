@@ -102,7 +102,12 @@ def read_spdx(document: Spdx) -> Bill:
     names = {licence.id: licence.name for licence in document.extracted or () if licence.name}
     systems = [package for package in listed if package.purpose == _SYSTEM]
     return Bill(
-        items=tuple(_item(package, names) for package in listed if _is_package(package)),
+        items=tuple(
+            _item(package, purl, names)
+            for package in listed
+            if _is_package(package)
+            for purl in _purls(package) or ("",)
+        ),
         system=_system(systems[0]) if systems else None,
         layers=read_layers(about),
         base=read_base(about),
@@ -123,7 +128,7 @@ def _subject(document: Spdx) -> Package | None:
 
 
 def _is_package(package: Package) -> bool:
-    if _purl(package):
+    if _purls(package):
         return True
     if package.purpose in _NOT_PACKAGES:
         return False
@@ -131,18 +136,19 @@ def _is_package(package: Package) -> bool:
     return not (package.purpose == "APPLICATION" and not package.version)
 
 
-def _purl(package: Package) -> str:
+def _purls(package: Package) -> tuple[str, ...]:
+    """Return every package URL: one file may be known by several, and advisories by either."""
     found = (ref.locator for ref in package.references or () if ref.type == "purl")
-    return next(found, "")
+    return tuple(dict.fromkeys(found))
 
 
-def _item(package: Package, names: Mapping[str, str]) -> Item:
+def _item(package: Package, purl: str, names: Mapping[str, str]) -> Item:
     given = _properties(package)
     version = package.version or ""
     return Item(
         name=package.name,
         version="" if version in _NOTHING_SAID else version,
-        purl=_purl(package),
+        purl=purl,
         supplier=_supplier(package),
         licences=read_licences(given) or tuple(_licences(package, names)),
         locations=read_locations(given) or tuple(_locations(package)),
