@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.support.forge import sha256
+from tests.support.sigstore.authority import ISSUER, NAME
 from tests.support.sigstore.checking import NOW
 from tests.support.sigstore.files import TESTED, TRUST, signed_image, write_signed
 from tests.support.sigstore.laid_out import lay_out
@@ -63,9 +64,14 @@ def test_a_role_about_a_repository_needs_the_images_name(folder: Path, capsys: C
 
 
 def test_a_layout_of_another_world_is_refused(folder: Path, capsys: Capture) -> None:
-    lay_out(signed_image(World()), folder / "foreign", "1.0")
+    foreign = World()
+    lay_out(signed_image(foreign, foreign), folder / "foreign", "1.0")
     assert run(["verify", "oci:foreign:1.0", *KEY]) == 1
-    assert "step 1 (time): annotation dev.sigstore.cosign/bundle.logId: no log" in flowing(capsys)
+    why = "dev.sigstore.cosign/bundle.canonicalizedBody: spec.signature.publicKey: the entry was"
+    assert f"step 5 (log): annotation {why} logged for another key" in flowing(capsys)
+    named = ("--certificate-identity", NAME, "--certificate-oidc-issuer", ISSUER)
+    assert run(["verify", "oci:foreign:1.0", *named, "--trusted-root", "trusted_root.json"]) == 1
+    assert "step 1 (time): verificationMaterial.tlogEntries[0].logId: no log" in flowing(capsys)
 
 
 def test_a_blob_that_is_not_what_it_was_is_refused_by_its_digest(

@@ -157,7 +157,7 @@ class _Search:
         known = self._blobs.get(descriptor.digest)
         if known is None:
             room = min(limit, MOST_BYTES - self._read)
-            known = read_document(self.source, descriptor, room, f"claim {descriptor.digest}")
+            known = read_document(self.source, descriptor, room, "blob")
             self._read += len(known)
             self._blobs[descriptor.digest] = known
         return known

@@ -43,16 +43,17 @@ def write_signed(directory: Path) -> None:
     (directory / "app.tar").write_bytes(ARTIFACT)
     (directory / "app.tar.sigstore.json").write_bytes(dump(dsse_bundle(world)))
     (directory / "trusted_root.json").write_bytes(dump(world.trusted_root()))
-    (directory / "release.pub").write_bytes(pem(world.key.public_key()))
+    alice = world.with_another_key()
+    (directory / "release.pub").write_bytes(pem(alice.key.public_key()))
     (directory / "trust.toml").write_text(TRUST)
-    lay_out(signed_image(world), directory / "app", "1.0")
+    lay_out(signed_image(world, alice), directory / "app", "1.0")
 
 
-def signed_image(world: World) -> Store:
-    """An image signed by a key and by an identity for its repository, and tested."""
+def signed_image(world: World, alice: World) -> Store:
+    """An image signed by Alice's key and by an identity for its repository, and tested."""
     store = Store()
     image = store.image(json.dumps(CONFIG))
-    store.sign(image, simple(world, payload(image), key=True))
+    store.sign(image, simple(alice, payload(image), key=True))
     store.refer(image, dump(dsse_bundle(world, payload=about(image, name=REPOSITORY))))
-    store.refer(image, dump(dsse_bundle(world, payload=about(image, TESTED), key=True)))
+    store.refer(image, dump(dsse_bundle(alice, payload=about(image, TESTED), key=True)))
     return store
