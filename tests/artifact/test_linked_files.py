@@ -310,6 +310,12 @@ def test_podman_unpacks_what_we_see(form: str, tmp_path: Path) -> None:
         ("turn/old", "file", "1"),
         ("turn", "symlink", "srv/keep"),
         ("turn/other", "file", "8"),
+        ("early", "file", "1"),
+        (".wh.early", "file", ""),
+        ("early-too/deep/old", "file", "1"),
+        (".wh.early-too", "file", ""),
+        (".wh.late", "file", ""),
+        ("late", "file", "9"),
     )
     upper = written(
         ("srv/.wh.gone", "file", ""),

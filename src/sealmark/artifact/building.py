@@ -1,6 +1,7 @@
 """Building the table of a layer: each member is placed where extracting it would put it.
 
-Whiteouts follow the OCI image specification, layer.md. Entries below a symbolic link of the same
+Whiteouts follow the OCI image specification, layer.md; what the same layer had put there before
+goes too, as extracting it does. Entries below a symbolic link of the same
 layer land where the link leads, inside the root, and what is no directory replaces one with all
 that was in it, as containerd and containers/storage do it.
 
@@ -53,6 +54,7 @@ class TableBuilder:
         self._hard_links = array("I")
         self._whiteouts: set[bytes] = set()
         self._opaque: set[bytes] = set()
+        self._gone: set[int] = set()
         self._symlinks: dict[bytes, bytes] = {}
         self._places: dict[bytes, bytes] = {}
         self._asked: set[bytes] = set()
@@ -100,8 +102,26 @@ class TableBuilder:
         if name == _OPAQUE:
             self._opaque.add(parent)
         elif not name.startswith(b".wh..wh.") and name != _WHITEOUT:
-            self._whiteouts.add(posixpath.join(parent, name.removeprefix(_WHITEOUT)))
+            gone = posixpath.join(parent, name.removeprefix(_WHITEOUT))
+            self._whiteouts.add(gone)
+            self._take_away(gone)
         return True
+
+    def _take_away(self, path: bytes) -> None:
+        """Remove what the same layer put there before: extracting does so, as it comes."""
+        parent, _, name = path.rpartition(b"/")
+        names = self._directories.get(parent)
+        if names is None:
+            return
+        number = len(self._kinds)
+        self._kinds.append(0)
+        self._sizes.append(0)
+        self._gone.add(number)
+        names.append(name + b"\0" + _NUMBER.pack(number))
+        if path in self._directories:
+            self._replace(path)
+        if self._symlinks.pop(path, None) is not None:
+            self._forget_places()
 
     def add(self, path: bytes, member: Member) -> None:
         """Add a member at its place. Raises LayerError for more than is sensibly remembered."""
@@ -184,7 +204,7 @@ class TableBuilder:
             names.sort()
         self._settle_hard_links()
         self._replaced.clear()
-        return _Rows(self._directories).layer(
+        return _Rows(self._directories, self._gone).layer(
             tuple(self._owners),
             self._kinds,
             self._sizes,
@@ -198,7 +218,9 @@ class TableBuilder:
         types = [owner[0] for owner in self._owners]
         for number in self._hard_links:
             found = self._before(number, self._links[number])
-            if found is None or types[self._kinds[found]] == FileType.DIRECTORY:
+            if found is None or found in self._gone:
+                continue
+            if types[self._kinds[found]] == FileType.DIRECTORY:
                 continue
             self._kinds[number] = self._kinds[found]
             self._sizes[number] = self._sizes[found]
@@ -223,7 +245,8 @@ class TableBuilder:
 class _Rows:
     """The sorted names, one after the other; what they were sorted from goes as they come."""
 
-    def __init__(self, directories: dict[bytes, list[bytes]]) -> None:
+    def __init__(self, directories: dict[bytes, list[bytes]], gone: set[int]) -> None:
+        self._gone = {_NUMBER.pack(number) for number in gone}
         self._numbers: dict[bytes, int] = {}
         self._starts, self._offsets = array("I", [0]), array("I", [0])
         self._names = bytearray()
@@ -236,6 +259,10 @@ class _Rows:
     def _add(self, directory: bytes, names: list[bytes]) -> None:
         # Equal names are sorted by number: the last one stays.
         last = {name[: _TAIL - 1]: name[_TAIL:] for name in names}
+        if self._gone:
+            last = {name: number for name, number in last.items() if number not in self._gone}
+        if not last:
+            return
         ends = accumulate(map(len, last), initial=self._offsets[-1])
         self._offsets.extend(islice(ends, 1, None))
         self._names += b"".join(last)

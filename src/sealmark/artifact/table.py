@@ -20,7 +20,7 @@ from sealmark.errors import UnreadableError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LAYER_VERSION = 3
+LAYER_VERSION = 4
 _NOTABLE_MODE = 0o6000
 _NOTABLE_TYPES = frozenset({FileType.CHARACTER_DEVICE, FileType.BLOCK_DEVICE})
 _KNOWN_TYPES = frozenset(map(int, FileType))
