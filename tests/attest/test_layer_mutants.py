@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import random
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 from tests.attest.test_discovery import by_identity, examined
 from tests.support.sigstore.images import Store, about, attested, payload, simple
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from tests.support.sigstore.world import World
 
 SEED = 20261125
+CERTIFICATE = "dev.sigstore.cosign/certificate"
 
 
 def mutants(layer: Layer, count: int) -> list[tuple[str, Layer]]:
@@ -71,3 +75,15 @@ def test_an_altered_layer_is_refused_or_says_the_very_same(
         assert outcome in ((), honest), what
         unharmed += outcome == honest
     assert unharmed < count / 2
+
+
+def test_a_certificate_of_no_known_version_is_refused(world: World) -> None:
+    store = Store()
+    kind, content, notes = simple(world, payload(store.image()))
+    der = x509.load_pem_x509_certificate(notes[CERTIFICATE].encode()).public_bytes(Encoding.DER)
+    version = b"\xa0\x03\x02\x01"
+    changed = der.replace(version + b"\x02", version + b"\x12", 1)
+    text = (
+        f"-----BEGIN CERTIFICATE-----\n{b64encode(changed).decode()}\n-----END CERTIFICATE-----\n"
+    )
+    assert holds(world, (kind, content, {**notes, CERTIFICATE: text})) == ()

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding
 from rfc3161_client import TimestampRequestBuilder
 
+from sealmark.attest.certificate import BROKEN
 from sealmark.attest.sign import entry_of_v1
 from sealmark.errors import ServiceError, UsageError
 
@@ -88,7 +89,7 @@ class SigstoreServices:
         try:
             chain = answer["signedCertificateEmbeddedSct"]["chain"]["certificates"]
             leaf = x509.load_pem_x509_certificate(chain[0].encode())
-        except (KeyError, IndexError, TypeError, AttributeError, ValueError):
+        except (KeyError, IndexError, AttributeError, *BROKEN):
             raise ServiceError(f"{url}: its answer holds no certificate with an SCT") from None
         return leaf.public_bytes(Encoding.DER)
 

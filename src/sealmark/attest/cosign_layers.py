@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from sealmark.attest.certificate import BROKEN
 from sealmark.attest.claim import Claim, LogEntry, SignedPayload
 from sealmark.attest.dsse import parse_envelope
 from sealmark.attest.fields import FieldError, Message, base64_bytes, decode_json
@@ -105,7 +105,7 @@ def _certificate(annotations: Mapping[str, str]) -> bytes | None:
         if len(found) != 1:
             raise FieldError(field, "expected exactly one certificate")
         return found[0].public_bytes(Encoding.DER)
-    except (ValueError, UnsupportedAlgorithm):
+    except BROKEN:
         raise FieldError(field, "not a certificate in PEM") from None
 
 
